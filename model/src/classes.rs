@@ -1,0 +1,53 @@
+//! The built-in classes, one file per family.
+//!
+//! To add a class: declare it in the family's file, list it in [`ALL`], run `cargo xtask generate`.
+
+mod compute;
+mod identity;
+mod machine;
+mod network;
+mod software;
+mod storage;
+
+pub use compute::*;
+pub use identity::*;
+pub use machine::*;
+pub use network::*;
+pub use software::*;
+pub use storage::*;
+
+use crate::catalog::Class;
+
+/// Every built-in class, by family.
+pub const ALL: &[&Class] = &[
+    // Compute.
+    &host::CLASS,
+    &container::CLASS,
+    &container_image::CLASS,
+    // Hardware.
+    &hardware::CLASS,
+    &processor::CLASS,
+    &memory_module::CLASS,
+    &drive::CLASS,
+    &pci_device::CLASS,
+    &usb_device::CLASS,
+    &sensor::CLASS,
+    // Identity.
+    &user_account::CLASS,
+    &user_group::CLASS,
+    &certificate::CLASS,
+    // Network.
+    &network_interface::CLASS,
+    &route::CLASS,
+    &listening_endpoint::CLASS,
+    &remote_endpoint::CLASS,
+    // Software.
+    &package::CLASS,
+    &service_unit::CLASS,
+    &process::CLASS,
+    &kernel_module::CLASS,
+    &scheduled_job::CLASS,
+    // Storage.
+    &filesystem::CLASS,
+    &volume::CLASS,
+];

@@ -1,0 +1,78 @@
+//! Users, groups and certificates.
+
+use crate::ci_class;
+
+ci_class! {
+    /// An account on a host.
+    mod user_account, class "user_account", label "User account", plural "User accounts",
+    group Identity, icon "user", title "name",
+    identity within ["name"]
+    {
+        /// Login name.
+        fact NAME: String = "name", "Name";
+        /// Number of the account.
+        fact UID: u64 = "uid", "User number";
+        /// Number of its main group.
+        fact GID: u64 = "gid", "Group number";
+        /// Real name.
+        fact FULL_NAME: String = "full_name", "Full name";
+        /// Home directory.
+        fact HOME: String = "home", "Home directory";
+        /// Login shell.
+        fact SHELL: String = "shell", "Shell";
+        /// Groups that it belongs to.
+        fact GROUPS: Vec<String> = "groups", "Groups";
+        /// Whether a password is set, and whether the account is locked: `set`, `locked`, `empty` or `none`.
+        fact PASSWORD_STATE: String = "password_state", "Password";
+        /// Whether sudo lets it act as root.
+        fact MAY_SUDO: bool = "may_sudo", "May use sudo";
+        /// Fingerprints of the SSH keys that may log in, with type and comment.
+        fact AUTHORIZED_KEYS: Vec<String> = "authorized_keys", "Authorized keys";
+    }
+}
+
+ci_class! {
+    /// A group of accounts on a host.
+    mod user_group, class "user_group", label "User group", plural "User groups",
+    group Identity, icon "users", title "name",
+    identity within ["name"]
+    {
+        /// Name.
+        fact NAME: String = "name", "Name";
+        /// Number of the group.
+        fact GID: u64 = "gid", "Group number";
+        /// Accounts that the group lists.
+        fact MEMBERS: Vec<String> = "members", "Members";
+    }
+}
+
+ci_class! {
+    /// An X.509 certificate that lies on a host or is in use there.
+    mod certificate, class "certificate", label "Certificate", plural "Certificates",
+    group Identity, icon "certificate", title "subject",
+    identity within ["path", "fingerprint"]
+    {
+        /// File that holds it, or the endpoint that shows it.
+        fact PATH: String = "path", "Place";
+        /// SHA-256 of the certificate, hexadecimal.
+        fact FINGERPRINT: String = "fingerprint", "Fingerprint";
+        /// Subject.
+        fact SUBJECT: String = "subject", "Subject";
+        /// Issuer.
+        fact ISSUER: String = "issuer", "Issuer";
+        /// Serial number, hexadecimal.
+        fact SERIAL_NUMBER: String = "serial_number", "Serial number";
+        /// Names and addresses that it is valid for.
+        fact ALTERNATIVE_NAMES: Vec<String> = "alternative_names", "Alternative names";
+        /// Valid from.
+        fact NOT_BEFORE: Timestamp = "not_before", "Valid from";
+        /// Valid until.
+        fact NOT_AFTER: Timestamp = "not_after", "Valid until";
+        /// Algorithm and size of its key.
+        fact KEY_ALGORITHM: String = "key_algorithm", "Key";
+        /// Whether it may sign others.
+        fact IS_AUTHORITY: bool = "is_authority", "Authority";
+        /// Whether it signed itself.
+        fact IS_SELF_SIGNED: bool = "is_self_signed", "Self-signed";
+    }
+}
