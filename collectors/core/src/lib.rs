@@ -10,7 +10,7 @@ mod target;
 pub mod testing;
 
 pub use manifest::{Manifest, Platform, Privilege, ScopeDeclaration};
-pub use run::{PartFailure, Run, Sink};
+pub use run::{FAILURES_MAX, OBSERVATIONS_MAX, PartFailure, Run, Sink};
 pub use target::Target;
 
 use async_trait::async_trait;
