@@ -52,7 +52,13 @@ pub struct SimulatedNetwork<T> {
 impl<T: Clone> SimulatedNetwork<T> {
     /// An empty network.
     pub fn new(randomness: Arc<dyn Randomness>, faults: NetworkFaults) -> Self {
-        Self { randomness, faults, in_flight: BTreeMap::new(), sent_count: 0, cut_off: BTreeSet::new() }
+        Self {
+            randomness,
+            faults,
+            in_flight: BTreeMap::new(),
+            sent_count: 0,
+            cut_off: BTreeSet::new(),
+        }
     }
 
     /// Changes how bad the network is from now on.

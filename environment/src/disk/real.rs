@@ -116,9 +116,13 @@ fn free_bytes(directory: &Path) -> io::Result<u64> {
         }
         result
     };
-    #[allow(clippy::useless_conversion, reason = "the width of these fields differs by platform")]
-    let free = u64::from(result.f_bavail).saturating_mul(u64::from(result.f_frsize));
-    Ok(free)
+    Ok(widen(result.f_bavail).saturating_mul(widen(result.f_frsize)))
+}
+
+/// The width of the fields above differs by platform.
+#[cfg(unix)]
+fn widen(number: impl Into<u64>) -> u64 {
+    number.into()
 }
 
 #[cfg(not(unix))]
