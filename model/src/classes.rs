@@ -50,4 +50,6 @@ pub const ALL: &[&Class] = &[
     // Storage.
     &filesystem::CLASS,
     &volume::CLASS,
+    &volume_group::CLASS,
+    &swap_area::CLASS,
 ];

@@ -26,6 +26,8 @@ ci_class! {
         fact CHASSIS_TYPE: String = "chassis_type", "Chassis";
         /// Vendor of the chassis.
         fact CHASSIS_VENDOR: String = "chassis_vendor", "Chassis vendor";
+        /// Version of the chassis.
+        fact CHASSIS_VERSION: String = "chassis_version", "Chassis version";
         /// Serial number of the chassis.
         fact CHASSIS_SERIAL: String = "chassis_serial", "Chassis serial number";
         /// Asset tag of the chassis.
@@ -44,10 +46,32 @@ ci_class! {
         fact FIRMWARE_VERSION: String = "firmware_version", "Firmware version";
         /// Release date of the firmware, as the vendor writes it.
         fact FIRMWARE_DATE: String = "firmware_date", "Firmware date";
+        /// Revision of the firmware, as `major.minor`.
+        fact FIRMWARE_REVISION: String = "firmware_revision", "Firmware revision";
         /// How the system was started: `uefi` or `bios`.
         fact BOOT_MODE: String = "boot_mode", "Boot mode";
         /// Whether secure boot is on.
         fact SECURE_BOOT: bool = "secure_boot", "Secure boot";
+        /// Version of the trusted platform module's specification, such as `2`.
+        fact TPM_VERSION: String = "tpm_version", "TPM";
+        /// Processor packages.
+        fact SOCKETS_COUNT: u64 = "sockets_count", "Sockets";
+        /// Processor cores in all packages.
+        fact CORES_COUNT: u64 = "cores_count", "Cores";
+        /// Hardware threads in all packages.
+        fact THREADS_COUNT: u64 = "threads_count", "Threads";
+        /// Nodes of non-uniform memory access.
+        fact NUMA_NODES_COUNT: u64 = "numa_nodes_count", "NUMA nodes";
+        /// Memory of all modules, or of the blocks that the kernel manages where modules are not known.
+        fact MEMORY_INSTALLED_BYTES: u64 = "memory_installed_bytes", "Memory installed", unit Bytes;
+        /// Memory that the board can take.
+        fact MEMORY_MAX_BYTES: u64 = "memory_max_bytes", "Memory at most", unit Bytes;
+        /// Slots for memory modules.
+        fact MEMORY_SLOTS_COUNT: u64 = "memory_slots_count", "Memory slots";
+        /// How memory errors are corrected, such as `Multi-bit ECC`.
+        fact MEMORY_ERROR_CORRECTION: String = "memory_error_correction", "Memory error correction";
+        /// Weaknesses of the processors that the kernel knows, with what it does against each.
+        fact VULNERABILITIES: BTreeMap<String, Value> = "vulnerabilities", "Vulnerabilities";
     }
 }
 
@@ -69,6 +93,40 @@ ci_class! {
         fact THREADS_COUNT: u64 = "threads_count", "Threads";
         /// Highest clock rate.
         fact CLOCK_MAX_HERTZ: u64 = "clock_max_hertz", "Highest clock rate", unit Hertz;
+        /// Lowest clock rate.
+        fact CLOCK_MIN_HERTZ: u64 = "clock_min_hertz", "Lowest clock rate", unit Hertz;
+        /// Family number, as the processor itself says it.
+        fact FAMILY_NUMBER: String = "family_number", "Family number";
+        /// Model number, as the processor itself says it.
+        fact MODEL_NUMBER: String = "model_number", "Model number";
+        /// Stepping, as the processor itself says it.
+        fact STEPPING: String = "stepping", "Stepping";
+        /// Version of the microcode that is loaded.
+        fact MICROCODE: String = "microcode", "Microcode";
+        /// Features that the processor and the kernel offer, in the kernel's words, sorted.
+        fact FEATURES: Vec<String> = "features", "Features";
+        /// Extension for running virtual machines: `vmx` or `svm`.
+        fact VIRTUALIZATION_EXTENSION: String = "virtualization_extension", "Virtualization extension";
+        /// Level 1 data caches of the package together.
+        fact CACHE_L1D_BYTES: u64 = "cache_l1d_bytes", "L1d cache", unit Bytes;
+        /// Level 1 instruction caches of the package together.
+        fact CACHE_L1I_BYTES: u64 = "cache_l1i_bytes", "L1i cache", unit Bytes;
+        /// Level 2 caches of the package together.
+        fact CACHE_L2_BYTES: u64 = "cache_l2_bytes", "L2 cache", unit Bytes;
+        /// Level 3 caches of the package together.
+        fact CACHE_L3_BYTES: u64 = "cache_l3_bytes", "L3 cache", unit Bytes;
+        /// Bits of a physical address.
+        fact ADDRESS_BITS_PHYSICAL: u64 = "address_bits_physical", "Physical address bits";
+        /// Bits of a virtual address.
+        fact ADDRESS_BITS_VIRTUAL: u64 = "address_bits_virtual", "Virtual address bits";
+        /// Nodes of non-uniform memory access that the package holds.
+        fact NUMA_NODES: Vec<String> = "numa_nodes", "NUMA nodes";
+        /// Socket, as the board labels it.
+        fact SOCKET_DESIGNATION: String = "socket_designation", "Socket label";
+        /// Serial number.
+        fact SERIAL_NUMBER: String = "serial_number", "Serial number";
+        /// Part number.
+        fact PART_NUMBER: String = "part_number", "Part number";
     }
 }
 
@@ -90,6 +148,22 @@ ci_class! {
         fact PART_NUMBER: String = "part_number", "Part number";
         /// Serial number.
         fact SERIAL_NUMBER: String = "serial_number", "Serial number";
+        /// Bank, as the board labels it.
+        fact BANK: String = "bank", "Bank";
+        /// Form, such as `DIMM`.
+        fact FORM_FACTOR: String = "form_factor", "Form factor";
+        /// Highest speed, in million transfers per second.
+        fact SPEED_MEGATRANSFERS: u64 = "speed_megatransfers", "Speed (MT/s)";
+        /// Speed that is set, in million transfers per second.
+        fact SPEED_CONFIGURED_MEGATRANSFERS: u64 = "speed_configured_megatransfers", "Speed set (MT/s)";
+        /// Data width.
+        fact WIDTH_BITS: u64 = "width_bits", "Data width (bits)";
+        /// Ranks.
+        fact RANKS_COUNT: u64 = "ranks_count", "Ranks";
+        /// Voltage that is set.
+        fact VOLTAGE_CONFIGURED: f64 = "voltage_configured", "Voltage set", unit Volts;
+        /// Asset tag.
+        fact ASSET_TAG: String = "asset_tag", "Asset tag";
     }
 }
 
@@ -119,6 +193,32 @@ ci_class! {
         fact IS_ROTATIONAL: bool = "is_rotational", "Rotational";
         /// Whether it can be taken out.
         fact IS_REMOVABLE: bool = "is_removable", "Removable";
+        /// Whether it refuses to be written.
+        fact IS_READ_ONLY: bool = "is_read_only", "Read-only";
+        /// Size of the sectors that it is addressed by.
+        fact SECTOR_LOGICAL_BYTES: u64 = "sector_logical_bytes", "Logical sector", unit Bytes;
+        /// Size of the sectors that it writes.
+        fact SECTOR_PHYSICAL_BYTES: u64 = "sector_physical_bytes", "Physical sector", unit Bytes;
+        /// Place of the controller that it is attached to, as the bus names it.
+        fact CONTROLLER_ADDRESS: String = "controller_address", "Controller";
+        /// What the drive says of itself: `passed`, or what it warns of.
+        fact HEALTH: String = "health", "Health";
+        /// Temperature.
+        reading TEMPERATURE_CELSIUS: f64 = "temperature_celsius", "Temperature", unit Celsius;
+        /// Share of its writing endurance that is used; may exceed 100.
+        reading WEAR: f64 = "wear", "Wear", unit Percent;
+        /// Time that it was on.
+        reading POWER_ON_SECONDS: u64 = "power_on_seconds", "Power-on time", unit Seconds;
+        /// Times that it was turned on.
+        reading POWER_CYCLES_COUNT: u64 = "power_cycles_count", "Power cycles";
+        /// Errors of the medium that it could not correct.
+        reading MEDIA_ERRORS_COUNT: u64 = "media_errors_count", "Media errors";
+        /// Sectors that it replaced by spare ones.
+        reading REALLOCATED_SECTORS_COUNT: u64 = "reallocated_sectors_count", "Reallocated sectors";
+        /// Bytes that were read since the start.
+        reading READ_BYTES: u64 = "read_bytes", "Read", unit Bytes;
+        /// Bytes that were written since the start.
+        reading WRITTEN_BYTES: u64 = "written_bytes", "Written", unit Bytes;
     }
 }
 
@@ -140,6 +240,20 @@ ci_class! {
         fact DEVICE_ID: String = "device_id", "Device id";
         /// Driver that is bound to it.
         fact DRIVER: String = "driver", "Driver";
+        /// Vendor in words.
+        fact VENDOR: String = "vendor", "Vendor";
+        /// Vendor and product ids of the card that it sits on, hexadecimal, as `vendor:product`.
+        fact SUBSYSTEM_ID: String = "subsystem_id", "Subsystem id";
+        /// Card that it sits on, in words, when the ids are known.
+        fact SUBSYSTEM_NAME: String = "subsystem_name", "Subsystem";
+        /// Revision, hexadecimal.
+        fact REVISION: String = "revision", "Revision";
+        /// Whether it is a graphics or compute accelerator.
+        fact IS_GPU: bool = "is_gpu", "GPU";
+        /// Node of non-uniform memory access that it is close to.
+        fact NUMA_NODE: String = "numa_node", "NUMA node";
+        /// Speed and width of its link, such as `16.0 GT/s x8`.
+        fact LINK: String = "link", "Link";
     }
 }
 
@@ -159,6 +273,14 @@ ci_class! {
         fact PRODUCT_ID: String = "product_id", "Product id";
         /// Serial number.
         fact SERIAL_NUMBER: String = "serial_number", "Serial number";
+        /// Kind of device in the words of the USB class codes.
+        fact DEVICE_CLASS: String = "device_class", "Device class";
+        /// Version of USB that it speaks.
+        fact USB_VERSION: String = "usb_version", "USB version";
+        /// Speed of the link.
+        fact SPEED_BITS_PER_SECOND: u64 = "speed_bits_per_second", "Speed", unit BitsPerSecond;
+        /// Drivers that are bound to its interfaces.
+        fact DRIVERS: Vec<String> = "drivers", "Drivers";
     }
 }
 
@@ -174,6 +296,8 @@ ci_class! {
         fact CHANNEL: String = "channel", "Channel";
         /// What it measures, in the words of the chip.
         fact LABEL: String = "label", "Label";
+        /// Temperature at which the chip warns or shuts down.
+        fact TEMPERATURE_CRITICAL_CELSIUS: f64 = "temperature_critical_celsius", "Critical temperature", unit Celsius;
         /// Temperature.
         reading TEMPERATURE_CELSIUS: f64 = "temperature_celsius", "Temperature", unit Celsius;
         /// Fan speed.
@@ -182,5 +306,7 @@ ci_class! {
         reading VOLTAGE: f64 = "voltage", "Voltage", unit Volts;
         /// Power.
         reading POWER: f64 = "power", "Power", unit Watts;
+        /// Current, in amperes.
+        reading CURRENT_AMPERES: f64 = "current_amperes", "Current (A)";
     }
 }

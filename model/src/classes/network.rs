@@ -30,10 +30,36 @@ ci_class! {
         fact DRIVER: String = "driver", "Driver";
         /// VLAN number.
         fact VLAN_ID: u64 = "vlan_id", "VLAN";
+        /// Flags of the interface, such as `up` and `multicast`, sorted.
+        fact FLAGS: Vec<String> = "flags", "Flags";
+        /// Kind of a virtual interface in the kernel's words, such as `vxlan`.
+        fact LINK_KIND: String = "link_kind", "Link kind";
+        /// Description that an administrator gave it.
+        fact ALIAS: String = "alias", "Alias";
+        /// Mode of a bond, such as `802.3ad`.
+        fact BOND_MODE: String = "bond_mode", "Bond mode";
+        /// Member of a bond that carries the traffic.
+        fact BOND_ACTIVE_MEMBER: String = "bond_active_member", "Active member";
+        /// Address at this end of a tunnel.
+        fact TUNNEL_LOCAL: String = "tunnel_local", "Tunnel from";
+        /// Address at the other end of a tunnel.
+        fact TUNNEL_REMOTE: String = "tunnel_remote", "Tunnel to";
+        /// Place of the device on its bus.
+        fact DEVICE_ADDRESS: String = "device_address", "Bus address";
         /// Bytes received since the start.
         reading RECEIVED_BYTES: u64 = "received_bytes", "Received", unit Bytes;
         /// Bytes sent since the start.
         reading SENT_BYTES: u64 = "sent_bytes", "Sent", unit Bytes;
+        /// Packets received since the start.
+        reading RECEIVED_PACKETS_COUNT: u64 = "received_packets_count", "Packets received";
+        /// Packets sent since the start.
+        reading SENT_PACKETS_COUNT: u64 = "sent_packets_count", "Packets sent";
+        /// Packets received with errors since the start.
+        reading RECEIVED_ERRORS_COUNT: u64 = "received_errors_count", "Receive errors";
+        /// Packets that could not be sent since the start.
+        reading SENT_ERRORS_COUNT: u64 = "sent_errors_count", "Send errors";
+        /// Received packets that were dropped since the start.
+        reading RECEIVED_DROPPED_COUNT: u64 = "received_dropped_count", "Received and dropped";
     }
 }
 
@@ -53,6 +79,12 @@ ci_class! {
         fact INTERFACE: String = "interface", "Interface";
         /// Metric; the lowest wins.
         fact METRIC: u64 = "metric", "Metric";
+        /// Who made it, such as `kernel`, `boot`, `static`, `dhcp` or `bird`.
+        fact PROTOCOL: String = "protocol", "Made by";
+        /// What it does: `unicast`, `blackhole`, `unreachable`, `prohibit`, `throw`.
+        fact ROUTE_TYPE: String = "route_type", "Type";
+        /// Address that packets are sent from.
+        fact SOURCE_ADDRESS: String = "source_address", "Source address";
     }
 }
 
