@@ -1,0 +1,1 @@
+//! What the control plane is told at its start.

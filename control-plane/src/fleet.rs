@@ -1,0 +1,1 @@
+//! Agents: enrollment, registry, revocation.

@@ -1,0 +1,1 @@
+//! The write path: authenticated batches become change sets, and are acknowledged after the commit.

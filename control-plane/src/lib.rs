@@ -1,0 +1,13 @@
+//! The control plane as a library: what `dharma-control-plane` assembles, and what its tests drive.
+//!
+//! Service modules speak the words of `model` and never see a header or a status code; `api` alone names the
+//! transports. `ingest` is the only writer of observed facts.
+//!
+//! Deliberately not here: deciding identity (`reconcile`), keeping it (`store`), walking it (`topology`).
+
+pub mod api;
+pub mod config;
+pub mod fleet;
+pub mod history;
+pub mod ingest;
+pub mod tasks;
