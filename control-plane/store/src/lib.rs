@@ -6,4 +6,6 @@
 //!
 //! Deliberately not here: deciding identity (`reconcile`) and walking the graph (`topology`).
 
+pub mod fleet;
 pub mod items;
+pub mod users;
