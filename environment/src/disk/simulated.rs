@@ -195,8 +195,10 @@ impl SimulatedDisk {
 }
 
 impl State {
+    /// What files with a name occupy. Removing a file gives its space back at once, as journals do when they must.
     fn used_bytes(&self) -> usize {
-        self.inodes.values().map(|inode| inode.live.len()).sum()
+        let named: BTreeSet<&u64> = self.live_names.values().collect();
+        named.into_iter().filter_map(|inode| self.inodes.get(inode)).map(|it| it.live.len()).sum()
     }
 
     fn restart(&mut self) {
