@@ -133,6 +133,16 @@ ci_class! {
         fact CREATED_AT: Timestamp = "created_at", "Made";
         /// Ports that it publishes, as `address:port/protocol -> port`.
         fact PORTS: Vec<String> = "ports", "Published ports";
+        /// Networks that it is attached to, with its address there.
+        fact NETWORKS: Vec<String> = "networks", "Networks";
+        /// What of the host is mounted into it, as `source -> place`.
+        fact MOUNTS: Vec<String> = "mounts", "Mounts";
+        /// Digest of the image that it was made from.
+        fact IMAGE_ID: String = "image_id", "Image id";
+        /// State in the engine's own words, with its age.
+        reading STATUS: String = "status", "Status";
+        /// Process id of its first process on the host.
+        reading PID: u64 = "pid", "Process id";
         /// Labels that it has.
         fact LABELS: BTreeMap<String, Value> = "labels", "Labels";
     }

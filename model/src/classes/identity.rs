@@ -26,6 +26,16 @@ ci_class! {
         fact PASSWORD_STATE: String = "password_state", "Password";
         /// Whether sudo lets it act as root.
         fact MAY_SUDO: bool = "may_sudo", "May use sudo";
+        /// What sudo lets it do, in the words of the sudoers files.
+        fact SUDO_RULES: Vec<String> = "sudo_rules", "Sudo rules";
+        /// Method that protects the stored password, such as `yescrypt`; never the password itself.
+        fact PASSWORD_METHOD: String = "password_method", "Password method";
+        /// Day on which the password was changed last.
+        fact PASSWORD_CHANGED_AT: Timestamp = "password_changed_at", "Password changed";
+        /// Day on which the account ends.
+        fact EXPIRES_AT: Timestamp = "expires_at", "Expires";
+        /// Whether its shell lets a person log in.
+        fact MAY_LOG_IN: bool = "may_log_in", "May log in";
         /// Fingerprints of the SSH keys that may log in, with type and comment.
         fact AUTHORIZED_KEYS: Vec<String> = "authorized_keys", "Authorized keys";
     }
@@ -43,6 +53,8 @@ ci_class! {
         fact GID: u64 = "gid", "Group number";
         /// Accounts that the group lists.
         fact MEMBERS: Vec<String> = "members", "Members";
+        /// What sudo lets its members do, in the words of the sudoers files.
+        fact SUDO_RULES: Vec<String> = "sudo_rules", "Sudo rules";
     }
 }
 
@@ -70,6 +82,12 @@ ci_class! {
         fact NOT_AFTER: Timestamp = "not_after", "Valid until";
         /// Algorithm and size of its key.
         fact KEY_ALGORITHM: String = "key_algorithm", "Key";
+        /// Algorithm that its issuer signed it with.
+        fact SIGNATURE_ALGORITHM: String = "signature_algorithm", "Signature";
+        /// What its key may be used for.
+        fact KEY_USAGES: Vec<String> = "key_usages", "Key usages";
+        /// What programs name the file on their command line or in their configuration.
+        fact USED_BY: Vec<String> = "used_by", "Used by";
         /// Whether it may sign others.
         fact IS_AUTHORITY: bool = "is_authority", "Authority";
         /// Whether it signed itself.

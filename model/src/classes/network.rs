@@ -108,6 +108,10 @@ ci_class! {
         fact PROGRAM: String = "program", "Program";
         /// Whether it can be reached from other hosts by its address.
         fact IS_EXPOSED: bool = "is_exposed", "Exposed";
+        /// Account that opened it.
+        fact RUN_AS: String = "run_as", "Opened by";
+        /// Connections that were accepted on it and are open.
+        reading CONNECTIONS_COUNT: u64 = "connections_count", "Connections";
     }
 }
 

@@ -26,6 +26,18 @@ ci_class! {
         fact SUMMARY: String = "summary", "Summary";
         /// Package URL (purl specification).
         fact PURL: String = "purl", "Package URL";
+        /// Licence that it states.
+        fact LICENSE: String = "license", "License";
+        /// Section or category that its maker put it into.
+        fact SECTION: String = "section", "Section";
+        /// Folder, channel or repository that it was installed into or from.
+        fact PLACE: String = "place", "Place";
+        /// Other versions of it that are installed beside, such as older kernels.
+        fact OTHER_VERSIONS: Vec<String> = "other_versions", "Other versions";
+        /// Whether the package manager was told to leave it as it is.
+        fact IS_HELD: bool = "is_held", "Held";
+        /// When it was installed, as the package manager recorded it.
+        fact INSTALLED_AT: Timestamp = "installed_at", "Installed";
     }
 }
 
@@ -53,6 +65,18 @@ ci_class! {
         fact COMMAND: String = "command", "Command";
         /// Account that it runs as.
         fact RUN_AS: String = "run_as", "Runs as";
+        /// Kind of unit, such as `service`, `socket`, `timer` or `mount`.
+        fact UNIT_TYPE: String = "unit_type", "Unit type";
+        /// Whether its definition was understood: `loaded`, `not-found`, `masked` or `error`.
+        fact LOAD_STATE: String = "load_state", "Definition";
+        /// Files that change its definition.
+        fact DROP_IN_PATHS: Vec<String> = "drop_in_paths", "Drop-in files";
+        /// Other names of the unit.
+        fact ALIASES: Vec<String> = "aliases", "Other names";
+        /// What a socket unit listens on, or when a timer unit elapses.
+        fact TRIGGERS: Vec<String> = "triggers", "Triggers";
+        /// Whether and when it is started again after it ended.
+        fact RESTART_POLICY: String = "restart_policy", "Restart policy";
     }
 }
 
@@ -72,6 +96,18 @@ ci_class! {
         fact NAME: String = "name", "Name";
         /// Account that it runs as.
         fact RUN_AS: String = "run_as", "Runs as";
+        /// Whether its executable was replaced or removed since it started, so that it runs old code.
+        fact IS_EXECUTABLE_REPLACED: bool = "is_executable_replaced", "Executable replaced";
+        /// Whether it is part of the kernel.
+        fact IS_KERNEL: bool = "is_kernel", "Kernel thread";
+        /// Command line of the oldest instance, secrets removed.
+        reading COMMAND_LINE: String = "command_line", "Command line";
+        /// Process id of the parent of the oldest instance.
+        reading PARENT_PID: u64 = "parent_pid", "Parent process id";
+        /// Threads of all instances.
+        reading THREADS_COUNT: u64 = "threads_count", "Threads";
+        /// Connections to other endpoints that are open.
+        reading CONNECTIONS_COUNT: u64 = "connections_count", "Connections";
         /// When the oldest instance started.
         reading STARTED_AT: Timestamp = "started_at", "Started";
         /// Process id of the oldest instance.
@@ -99,6 +135,10 @@ ci_class! {
         fact USED_BY: Vec<String> = "used_by", "Used by";
         /// Version that it states.
         fact VERSION: String = "version", "Version";
+        /// Why it taints the kernel, in the kernel's letters: `O` out of tree, `E` unsigned, `P` proprietary.
+        fact TAINT: String = "taint", "Taint";
+        /// References that hold it.
+        reading REFERENCES_COUNT: u64 = "references_count", "References";
     }
 }
 
@@ -120,5 +160,7 @@ ci_class! {
         fact COMMAND: String = "command", "Command";
         /// Account that it runs as.
         fact RUN_AS: String = "run_as", "Runs as";
+        /// Whether the scheduler obeys it at present.
+        fact IS_ENABLED: bool = "is_enabled", "Enabled";
     }
 }
