@@ -1,0 +1,153 @@
+//! The scope `packages.dpkg`: dpkg's status file, or the folder of them that minimal images have.
+
+use super::purl::Distribution;
+use super::stanza::{self, each_stanza};
+use super::{PACKAGES_MAX, Package};
+use crate::files::{self, StatGuard};
+use collector::{Guard, Run, Target};
+use model::run::CoverageReason;
+use model::{Coverage, Timestamp};
+use std::path::Path;
+
+const STATUS: &str = "/var/lib/dpkg/status";
+/// Where images without dpkg itself note their packages, a file for each.
+const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
+/// Where dpkg keeps the list of each package's files; it is written at installation.
+const INFO_FOLDER: &str = "/var/lib/dpkg/info";
+
+/// The guard of the scope.
+pub(super) fn guard(target: &Target) -> Guard {
+    let mut guard = StatGuard::new();
+    guard.path(&target.path(STATUS));
+    guard.directory(&target.path(STATUS_FOLDER));
+    guard.finish()
+}
+
+/// Looks at the scope.
+pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
+    let distribution = Distribution::read(target);
+    let info = target.path(INFO_FOLDER);
+    let mut count = 0;
+    let mut saw = |stanza: &[u8]| {
+        if let Some((mut package, list)) = parse(stanza, &distribution)
+            && count < PACKAGES_MAX
+        {
+            count += 1;
+            package.installed_at = modified_at(&info, &list);
+            run.saw(package.into_observation());
+        }
+    };
+    let is_cut = match files::open_regular(&target.path(STATUS)) {
+        Ok(file) => each_stanza(file, &mut saw),
+        Err(error) => {
+            let folder = target.path(STATUS_FOLDER);
+            let Ok(names) = files::list_dir(&folder) else {
+                return super::refused("dpkg", STATUS, &error);
+            };
+            // Checksums lie beside the stanzas.
+            for name in names.iter().filter(|name| !name.ends_with(".md5sums")) {
+                if let Ok(bytes) = files::read_limited(&folder.join(name), 1 << 20) {
+                    saw(&bytes);
+                }
+            }
+            Ok(false)
+        }
+    };
+    match is_cut {
+        Ok(false) if count < PACKAGES_MAX => Coverage::complete(),
+        Ok(_) => Coverage::partial(
+            CoverageReason::LimitReached,
+            format!("more than {PACKAGES_MAX} packages, or an entry of more than 1 MiB in {STATUS}"),
+        ),
+        Err(error) => Coverage::partial(CoverageReason::Unreachable, format!("{STATUS}: {error}")),
+    }
+}
+
+/// Parses a stanza of the status file (deb-control(5)); `None` when the package is not installed. Beside it the
+/// name under which dpkg lists its files.
+fn parse(stanza: &[u8], distribution: &Distribution) -> Option<(Package, String)> {
+    let mut package = Package { manager: "dpkg".into(), is_held: Some(false), ..Package::default() };
+    let (mut is_installed, mut is_same) = (None, false);
+    let mut source = None;
+    for (name, value) in stanza::fields(stanza) {
+        match name {
+            b"Package" => package.name = stanza::text(value),
+            b"Version" => package.version = stanza::text(value),
+            b"Architecture" => package.architecture = stanza::text(value),
+            b"Status" => {
+                // Desired action, error flag, state: `install ok installed`.
+                is_installed = Some(value.ends_with(b" installed"));
+                package.is_held = Some(value.starts_with(b"hold "));
+            }
+            b"Source" => source = Some(stanza::text(value)),
+            b"Maintainer" => package.maintainer = Some(stanza::text(value)),
+            b"Section" => package.section = Some(stanza::text(value)),
+            b"Description" => package.summary = Some(stanza::text(value)),
+            b"Multi-Arch" => is_same = value == b"same",
+            b"Installed-Size" => {
+                let kib: Option<u64> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                package.installed_bytes = kib.map(|kib| kib.saturating_mul(1024));
+            }
+            _ => {}
+        }
+    }
+    // Minimal images write no status: what they list is there.
+    if !is_installed.unwrap_or(true) || package.name.is_empty() || package.version.is_empty() {
+        return None;
+    }
+    // `Source: glibc (2.36-9)` names the version when it differs.
+    let source = source.map(|text| text.split(" (").next().unwrap_or_default().to_owned());
+    package.source = source.or_else(|| Some(package.name.clone()));
+    let list = if is_same {
+        format!("{}:{}.list", package.name, package.architecture)
+    } else {
+        format!("{}.list", package.name)
+    };
+    package.purl =
+        Some(distribution.purl("deb", &package.name, &package.version, &package.architecture));
+    Some((package, list))
+}
+
+fn modified_at(folder: &Path, file: &str) -> Option<Timestamp> {
+    let modified = std::fs::metadata(folder.join(file)).ok()?.modified().ok()?;
+    Some(Timestamp::from(modified))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const GLIBC: &str = "Package: libc6\nStatus: install ok installed\nPriority: optional\nSection: libs\n\
+        Installed-Size: 12985\nMaintainer: GNU Libc Maintainers <debian-glibc@example.org>\nArchitecture: amd64\n\
+        Multi-Arch: same\nSource: glibc (2.36-9)\nVersion: 2.36-9+deb12u10\n\
+        Description: GNU C Library: Shared libraries\n Contains the standard libraries.\n";
+
+    #[test]
+    fn an_installed_package_is_read() {
+        let (package, list) = parse(GLIBC.as_bytes(), &Distribution::default()).unwrap();
+        assert_eq!(package.name, "libc6");
+        assert_eq!(package.source.as_deref(), Some("glibc"));
+        assert_eq!(package.installed_bytes, Some(12985 * 1024));
+        assert_eq!(package.summary.as_deref(), Some("GNU C Library: Shared libraries"));
+        assert_eq!(list, "libc6:amd64.list");
+        assert_eq!(package.purl.as_deref(), Some("pkg:deb/libc6@2.36-9%2Bdeb12u10?arch=amd64"));
+    }
+
+    #[test]
+    fn what_was_removed_is_no_package() {
+        for state in ["deinstall ok config-files", "install ok half-installed", "purge ok not-installed"] {
+            let text = GLIBC.replace("install ok installed", state);
+            assert_eq!(parse(text.as_bytes(), &Distribution::default()), None, "{state}");
+        }
+        let held = GLIBC.replace("install ok installed", "hold ok installed");
+        assert_eq!(parse(held.as_bytes(), &Distribution::default()).unwrap().0.is_held, Some(true));
+    }
+
+    proptest! {
+        #[test]
+        fn any_stanza_is_parsed_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            parse(&bytes, &Distribution::default());
+        }
+    }
+}
