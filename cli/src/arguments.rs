@@ -1,0 +1,221 @@
+//! The command line, as clap reads it.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+const EXAMPLES: &str = "Examples:
+  dharma login http://127.0.0.1:7400
+  dharma get host
+  dharma get package --text openssl -o csv
+  dharma show web1.example.net
+  dharma changes --since 24h
+  dharma token create join --uses 20 --label env=prod
+";
+
+/// Asks a Dharma control plane about the infrastructure that it knows.
+#[derive(Debug, Parser)]
+#[command(name = "dharma", version, about, before_help = EXAMPLES, disable_help_subcommand = true)]
+pub(crate) struct Arguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    /// How to reach the control plane and how to print.
+    #[command(flatten)]
+    pub(crate) common: Common,
+}
+
+/// What every command understands.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Common {
+    /// Address of the control plane; else the one of the last login
+    #[arg(long, global = true, env = "DHARMA_URL", value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// File that holds an access token, for scripts
+    #[arg(long, global = true, env = "DHARMA_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) token_file: Option<std::path::PathBuf>,
+    /// Form of the output
+    #[arg(short, long, global = true, env = "DHARMA_OUTPUT", value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// No hints on standard error
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// The forms of output.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// Columns for people
+    Table,
+    /// The objects of the API, unchanged
+    Json,
+    /// The same as YAML
+    Yaml,
+    /// The columns of the table, for spreadsheets
+    Csv,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Log in and keep the session
+    Login {
+        /// Address, such as http://127.0.0.1:7400
+        url: Option<String>,
+        /// User name; asked for when missing
+        #[arg(long)]
+        name: Option<String>,
+        /// Fingerprint of the control plane's authority (sha256:…), for an https address
+        #[arg(long)]
+        pin: Option<String>,
+    },
+    /// End the session and forget it
+    Logout,
+    /// Who is logged in, and where
+    Whoami,
+    /// List the items of a class
+    Get(GetArguments),
+    /// Show one item: its attributes with who said them, and what it relates to
+    Show {
+        /// Id, or title when only one item has it
+        item: String,
+        /// As it was then: RFC 3339, or how long ago (2h, 7d)
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
+    },
+    /// Find items of any class by words
+    Search {
+        /// Words; each must match the beginning of a word of the item
+        #[arg(required = true)]
+        words: Vec<String>,
+        /// At most this many
+        #[arg(long, default_value_t = 50)]
+        limit: u32,
+    },
+    /// What changed, newest first
+    Changes(ChangesArguments),
+    /// The agents
+    #[command(subcommand)]
+    Agent(AgentCommand),
+    /// Join tokens and access tokens
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// The classes of items that there are
+    Classes,
+    /// Call the API directly
+    Api {
+        /// GET, POST, DELETE
+        method: String,
+        /// Path, such as /api/v1/counts
+        path: String,
+        /// Fields of the JSON body, as name=value
+        #[arg(short = 'f', long = "field", value_name = "NAME=VALUE")]
+        fields: Vec<String>,
+    },
+    /// Print the completion script of a shell
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// What the exit codes mean
+    HelpExitCodes,
+}
+
+/// `dharma get`.
+#[derive(Debug, Args)]
+pub(crate) struct GetArguments {
+    /// Class, such as host or package; `dharma classes` lists them
+    pub(crate) class: String,
+    /// Words that the item must have
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// State of life; else all but retired ones
+    #[arg(long, value_parser = ["active", "missing", "stale", "retired"])]
+    pub(crate) state: Vec<String>,
+    /// Only parts of this item (id)
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
+    /// Only items with this attribute, as name=value; may be repeated
+    #[arg(long = "where", value_name = "NAME=VALUE")]
+    pub(crate) conditions: Vec<String>,
+    /// Columns, by attribute name
+    #[arg(long, value_delimiter = ',')]
+    pub(crate) columns: Vec<String>,
+    /// At most this many
+    #[arg(long, default_value_t = 100, conflicts_with = "all")]
+    pub(crate) limit: u32,
+    /// All of them
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// As it was then: RFC 3339, or how long ago (2h, 7d)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
+}
+
+/// `dharma changes`.
+#[derive(Debug, Args)]
+pub(crate) struct ChangesArguments {
+    /// Only of this item (id)
+    #[arg(long, value_name = "ID")]
+    pub(crate) item: Option<String>,
+    /// Only of these classes
+    #[arg(long)]
+    pub(crate) class: Vec<String>,
+    /// Since then: RFC 3339, or how long ago (24h)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+    /// At most this many
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u32,
+}
+
+/// `dharma agent`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum AgentCommand {
+    /// All agents
+    List,
+    /// One agent with the coverage of its scopes
+    Show {
+        /// Id or name
+        agent: String,
+    },
+    /// Cut an agent off, for good
+    Revoke {
+        /// Id or name
+        agent: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `dharma token`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum TokenCommand {
+    /// All tokens, without their secrets
+    List,
+    /// Make a token; it is shown this once
+    Create {
+        /// What it is for
+        #[arg(value_parser = ["join", "personal", "service"])]
+        kind: String,
+        /// How long it is valid (15m, 1h, 90d)
+        #[arg(long)]
+        ttl: Option<String>,
+        /// How many agents may join with it
+        #[arg(long)]
+        uses: Option<u32>,
+        /// Site of the agents that join
+        #[arg(long)]
+        site: Option<String>,
+        /// Label of the agents that join, as name=value; may be repeated
+        #[arg(long = "label", value_name = "NAME=VALUE")]
+        labels: Vec<String>,
+        /// What a person recognizes it by
+        #[arg(long)]
+        name: Option<String>,
+    },
+    /// Make a token useless
+    Revoke {
+        /// Id
+        id: String,
+    },
+}

@@ -1,0 +1,48 @@
+//! Moments and durations as people type them.
+
+use crate::error::Error;
+
+/// Seconds of a duration such as `90s`, `15m`, `24h` or `7d`.
+pub(crate) fn seconds(text: &str) -> Result<u64, Error> {
+    let wrong = || Error::Usage(format!("`{text}` is no duration such as 90s, 15m, 24h or 7d"));
+    let unit = text.chars().next_back().ok_or_else(wrong)?;
+    let factor = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3600,
+        'd' => 24 * 3600,
+        _ => return Err(wrong()),
+    };
+    let number: u64 =
+        text.strip_suffix(unit).and_then(|number| number.parse().ok()).ok_or_else(wrong)?;
+    number.checked_mul(factor).filter(|seconds| *seconds > 0).ok_or_else(wrong)
+}
+
+/// The moment as the API takes it: an RFC 3339 text as it is, a duration as that long ago.
+///
+/// The control plane resolves `-SECONDS` by its own clock, which is the one that its history was written with.
+pub(crate) fn moment(text: &str) -> Result<String, Error> {
+    if text.contains('T') || text.contains(':') {
+        return Ok(text.to_owned());
+    }
+    Ok(format!("-{}s", seconds(text.trim_start_matches('-'))?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_are_never_zero_or_overflowing() {
+        for wrong in ["", "5", "h", "0s", "-1h", "99999999999999999d", "1w"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(seconds("24h").ok(), Some(86_400));
+    }
+
+    #[test]
+    fn a_moment_is_taken_as_it_is_and_a_duration_as_that_long_ago() {
+        assert_eq!(moment("2026-11-01T03:12:00Z").ok().as_deref(), Some("2026-11-01T03:12:00Z"));
+        assert_eq!(moment("2h").ok().as_deref(), Some("-7200s"));
+    }
+}
