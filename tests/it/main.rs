@@ -1,0 +1,3 @@
+//! The system as a user meets it: real processes, real files, real sockets.
+
+mod main_job;
