@@ -180,6 +180,16 @@ impl Authority {
     /// [`Error::InvalidName`], [`Error::Cryptography`].
     pub fn issue_server(&self, names: &[String], now: SystemTime) -> Result<ServerIdentity, Error> {
         let key = AgentKey::generate()?;
+        let (chain, not_after) = self.server_chain(&key, names, now)?;
+        ServerIdentity::new(&chain, &key, not_after)
+    }
+
+    fn server_chain(
+        &self,
+        key: &AgentKey,
+        names: &[String],
+        now: SystemTime,
+    ) -> Result<(Vec<Vec<u8>>, SystemTime), Error> {
         let mut parameters = parameters(now, SERVER_LIFE)?;
         parameters.distinguished_name.push(DnType::CommonName, "Dharma control plane");
         parameters.subject_alt_names = vec![uri(CONTROL_PLANE_URI)?];
@@ -189,8 +199,13 @@ impl Authority {
         parameters.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let not_after = SystemTime::from(parameters.not_after);
         let (certificate, _) = self.sign(parameters, key.pair())?;
-        let chain = vec![certificate.der().to_vec(), self.certificate_der.clone()];
-        ServerIdentity::new(&chain, &key, not_after)
+        Ok((vec![certificate.der().to_vec(), self.certificate_der.clone()], not_after))
+    }
+
+    /// A server's chain for a key that a test holds.
+    #[cfg(test)]
+    pub(crate) fn server_chain_for_tests(&self, key: &AgentKey, now: SystemTime) -> Vec<Vec<u8>> {
+        self.server_chain(key, &[], now).unwrap().0
     }
 
     fn sign(

@@ -19,6 +19,8 @@ mod pin;
 mod random;
 mod server;
 mod server_identity;
+#[cfg(test)]
+mod tests;
 pub mod token;
 mod verify;
 
