@@ -59,6 +59,22 @@ pub trait Items: Send + Sync {
     /// The item of this id; an absorbed id gives its survivor.
     async fn item(&self, id: ItemId, at: At) -> Result<Option<Item>, ReadError>;
 
+    /// The items of these ids, in their order, without those that are not there. One question for a whole page.
+    async fn items(&self, ids: &[ItemId], at: At) -> Result<Vec<Item>, ReadError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            found.extend(self.item(*id, at).await?);
+        }
+        Ok(found)
+    }
+
+    /// The item that a source calls by this native key.
+    async fn located(
+        &self,
+        source: &SourceId,
+        native_key: &str,
+    ) -> Result<Option<ItemId>, ReadError>;
+
     /// Items that match, a page at a time.
     async fn find(
         &self,
@@ -94,7 +110,8 @@ pub trait Items: Send + Sync {
     async fn changes(&self, filter: &ChangeFilter, page: &Page)
     -> Result<Paged<Change>, ReadError>;
 
-    /// Changes committed after `after`, oldest first, for watchers.
+    /// Changes committed after `after`, oldest first, for watchers. Revisions come whole: at least one when there is
+    /// one, and further ones while their changes stay below `limit`.
     async fn changes_after(&self, after: Revision, limit: u32) -> Result<Vec<Change>, ReadError>;
 
     /// How completely the scopes of an item's sources were seen; for an agent's own host, all scopes of the host.
