@@ -8,6 +8,7 @@ mod accounts;
 mod directory;
 mod packages;
 mod processes;
+mod units;
 
 use collector::{CollectError, Guard, Run, ScopeDeclaration, Target};
 use model::{Coverage, classes};
@@ -31,7 +32,7 @@ const fn scope(
 const PACKAGE: &[&str] = &[classes::package::CLASS.name];
 
 /// The scopes of this half.
-pub(crate) const SCOPES: [ScopeDeclaration; 3] = [
+pub(crate) const SCOPES: [ScopeDeclaration; 4] = [
     ScopeDeclaration {
         name: "processes",
         summary: "Programs that run, what they listen on and what they are connected to.",
@@ -45,6 +46,11 @@ pub(crate) const SCOPES: [ScopeDeclaration; 3] = [
         "Users and groups, password states, sudo rights and authorized keys.",
         &[classes::user_account::CLASS.name, classes::user_group::CLASS.name],
     ),
+    scope(
+        "units",
+        "Units of systemd with what is enabled and what runs; services of OpenRC and System V.",
+        &[classes::service_unit::CLASS.name],
+    ),
     scope("packages.dpkg", "Packages that dpkg installed.", PACKAGE),
 ];
 
@@ -57,6 +63,7 @@ pub(crate) fn collect(
     let coverage = match scope {
         "processes" => processes::collect(target, run),
         "accounts" => accounts::collect(target, run),
+        "units" => units::collect(target, run),
         _ => packages::collect(target, scope, run)?,
     };
     Some(Ok(coverage))
@@ -66,6 +73,7 @@ pub(crate) fn collect(
 pub(crate) fn guard(target: &Target, scope: &str) -> Option<Guard> {
     match scope {
         "accounts" => Some(accounts::guard(target)),
+        "units" => Some(units::guard(target)),
         _ => packages::guard(target, scope),
     }
 }

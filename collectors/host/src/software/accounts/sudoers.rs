@@ -101,7 +101,7 @@ impl Sudoers {
                 "Runas_Alias" | "Host_Alias" | "Cmnd_Alias" | "Cmd_Alias" | "" => {}
                 _ if word.starts_with("Defaults") => {}
                 // A comment, but not a user by number.
-                _ if line.starts_with('#') && !line[1..].starts_with(|c: char| c.is_ascii_digit()) => {}
+                _ if line.strip_prefix('#').is_some_and(|rest| !starts_with_digit(rest)) => {}
                 _ => self.add_rule(line),
             }
         }
@@ -208,6 +208,10 @@ fn acts_as_root(commands: &str) -> bool {
     false
 }
 
+fn starts_with_digit(text: &str) -> bool {
+    text.starts_with(|letter: char| letter.is_ascii_digit())
+}
+
 fn list(text: &str) -> Vec<String> {
     text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
 }
@@ -217,9 +221,9 @@ fn joined_lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for raw in text.lines() {
-        let raw = match raw.find(" #") {
+        let raw = match raw.split_once(" #") {
             // `#1000` is a user by number, not a comment.
-            Some(place) if !raw[place + 2..].starts_with(|letter: char| letter.is_ascii_digit()) => &raw[..place],
+            Some((before, after)) if !starts_with_digit(after) => before,
             _ => raw,
         };
         match raw.strip_suffix('\\') {

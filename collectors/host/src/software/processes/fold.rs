@@ -54,7 +54,10 @@ pub(super) fn kernel_thread(name: &str) -> Program {
             matches!(letter, '/' | ':') || (matches!(letter, '-' | '_') && next_is_digit())
         })
         .map_or(name.len(), |(place, _)| place);
-    let kind = name.get(..end).unwrap_or(name).trim_end_matches(|letter: char| letter.is_ascii_digit());
+    let kind = name.get(..end).unwrap_or(name);
+    // The digit of `jbd2/vda1-8` belongs to the kind, that of `loop0` does not.
+    let is_whole = kind.len() == name.len();
+    let kind = if is_whole { kind.trim_end_matches(|letter: char| letter.is_ascii_digit()) } else { kind };
     let kind = if kind.is_empty() { name } else { kind };
     let bracketed = format!("[{kind}]");
     Program { executable: bracketed.clone(), arguments: String::new(), name: bracketed }
