@@ -9,6 +9,8 @@
 pub mod catalog;
 pub mod change;
 pub mod classes;
+pub mod decision;
+pub mod fold;
 pub mod identity;
 pub mod ids;
 pub mod item;

@@ -161,7 +161,9 @@ pub enum EnrollError {
         expired_at: Timestamp,
     },
     /// As many agents joined by it as may.
-    #[error("the join token was already used {uses} of {uses} times: make a new one for each agent, or one with more uses")]
+    #[error(
+        "the join token was already used {uses} of {uses} times: make a new one for each agent, or one with more uses"
+    )]
     UsedUp {
         /// How many.
         uses: u32,

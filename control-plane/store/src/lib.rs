@@ -1,11 +1,16 @@
 //! The storage traits, their answer by SQLite, and the suites that every answer has to pass.
 //!
-//! A trait belongs to the question: `items` for what there is, `fleet` for agents and join tokens, `users` for
+//! A trait belongs to the question: `items` for what there is, `observed` for writing it,
+//! `fleet` for agents and join tokens, `users` for
 //! people, sessions and access tokens. Each is narrow, and each has a conformance suite. What is written about
 //! items is written by one value in one transaction; nothing else writes observed facts.
 //!
 //! Deliberately not here: deciding identity (`reconcile`) and walking the graph (`topology`).
 
+pub mod database;
 pub mod fleet;
 pub mod items;
+pub mod observed;
+mod schema;
+pub mod sqlite;
 pub mod users;

@@ -6,8 +6,8 @@
 
 use super::tokens::{labels_from, labels_text};
 use super::{
-    AgentRecord, COMPLAINTS_MAX, CertificateError, Contact, DatabaseError, Enrollment, GivenCertificate,
-    JoinTokenRecord, Renewal,
+    AgentRecord, COMPLAINTS_MAX, CertificateError, Contact, DatabaseError, Enrollment,
+    GivenCertificate, JoinTokenRecord, Renewal,
 };
 use model::{AgentId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -101,7 +101,7 @@ pub(super) fn enrolled_with(
 ) -> Result<Option<AgentRecord>, DatabaseError> {
     let sql = format!(
         "SELECT {COLUMNS} FROM fleet_agent WHERE token_id = ?1 AND certificate_spki = ?2 AND enrolled_at >= ?3
-         AND revoked_at IS NULL AND renewals = 0"
+         AND revoked_at IS NULL AND is_certificate_confirmed = 0 ORDER BY id LIMIT 1"
     );
     let row = db
         .prepare_cached(&sql)?

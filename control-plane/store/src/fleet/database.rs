@@ -57,7 +57,10 @@ impl Database {
     /// # Errors
     /// When SQLite cannot.
     pub fn open(path: &Path) -> Result<Arc<Self>, DatabaseError> {
-        Ok(Arc::new(Self { writer: Mutex::new(connect(path)?), reader: Mutex::new(connect(path)?) }))
+        Ok(Arc::new(Self {
+            writer: Mutex::new(connect(path)?),
+            reader: Mutex::new(connect(path)?),
+        }))
     }
 
     /// Brings the tables of one list of migrations to the newest form.
@@ -81,7 +84,10 @@ impl Database {
             tx.execute_batch(step)?;
         }
         let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
-        tx.execute("INSERT OR REPLACE INTO fleet_schema (list, steps) VALUES (?1, ?2)", (list, known))?;
+        tx.execute(
+            "INSERT OR REPLACE INTO fleet_schema (list, steps) VALUES (?1, ?2)",
+            (list, known),
+        )?;
         tx.commit()?;
         Ok(())
     }

@@ -3,8 +3,8 @@
 //! Deliberately thin: the statements stand beside the conversion of their rows.
 
 use super::{
-    AgentFinding, AgentRecord, CertificateError, Contact, Database, DatabaseError, EnrollError, Enrollment,
-    Fleet, JoinTokenRecord, OnboardingStep, Renewal, agents, onboarding, tokens,
+    AgentFinding, AgentRecord, CertificateError, Contact, Database, DatabaseError, EnrollError,
+    Enrollment, Fleet, JoinTokenRecord, OnboardingStep, Renewal, agents, onboarding, tokens,
 };
 use async_trait::async_trait;
 use model::{AgentId, Timestamp};

@@ -5,8 +5,7 @@ use super::{DatabaseError, EnrollError, Enrollment, JoinTokenRecord};
 use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str =
-    "id, secret_hash, name, site, labels, uses_max, uses, created_by, created_at, expires_at, revoked_at";
+const COLUMNS: &str = "id, secret_hash, name, site, labels, uses_max, uses, created_by, created_at, expires_at, revoked_at";
 
 pub(super) fn insert(tx: &Connection, token: &JoinTokenRecord) -> Result<(), DatabaseError> {
     let sql = format!(

@@ -72,7 +72,9 @@ impl Users for SqliteUsers {
     async fn is_empty(&self) -> Result<bool, DatabaseError> {
         self.database
             .read(|db| {
-                Ok(db.query_row("SELECT NOT EXISTS (SELECT 1 FROM user_account)", [], |row| row.get(0))?)
+                Ok(db.query_row("SELECT NOT EXISTS (SELECT 1 FROM user_account)", [], |row| {
+                    row.get(0)
+                })?)
             })
             .await
     }
@@ -206,8 +208,9 @@ fn purpose(user: Option<&str>) -> String {
 }
 
 fn setup_codes(db: &Connection, at: Timestamp) -> Result<Vec<SetupCode>, DatabaseError> {
-    let mut statement =
-        db.prepare_cached("SELECT purpose, hash, expires_at FROM user_setup_code WHERE expires_at > ?1")?;
+    let mut statement = db.prepare_cached(
+        "SELECT purpose, hash, expires_at FROM user_setup_code WHERE expires_at > ?1",
+    )?;
     let rows = statement.query_map([at.millis()], |row| {
         Ok(SetupCode {
             user: row.get::<_, String>(0)?.strip_prefix("user:").map(str::to_owned),

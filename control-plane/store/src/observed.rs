@@ -1,0 +1,160 @@
+//! Writing what was observed, and reading back what reconciliation needs.
+//!
+//! The write takes one value, [`Decision`], in one transaction: observations with their history, items,
+//! relationships, changes and the committed sequences of the spool. Nothing else writes observed facts.
+//!
+//! Deliberately not here: how it is decided (`reconcile`).
+
+use crate::database::DatabaseError;
+use crate::items::{Items, ReadError};
+use async_trait::async_trait;
+use model::decision::{
+    CommittedRecord, Decision, EndpointRecord, Number, ObservationRecord, ScopeRecord,
+    SourceRecord, WaitingRecord,
+};
+use model::{ItemId, ItemState, KeyType, Name, Revision, Timestamp};
+use std::sync::Arc;
+
+/// Why a decision was not written, or what is known cannot be loaded.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum CommitError {
+    /// The database did not do it; nothing was written.
+    #[error("the decision was not stored")]
+    Database(#[from] DatabaseError),
+    /// What is stored cannot be understood.
+    #[error("`{what}` is stored in a form that this build cannot read")]
+    Corrupt {
+        /// Which record.
+        what: String,
+    },
+}
+
+impl From<rusqlite::Error> for CommitError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Database(DatabaseError::statement(source))
+    }
+}
+
+impl From<CommitError> for ReadError {
+    fn from(source: CommitError) -> Self {
+        Self::Unavailable { source: Box::new(source) }
+    }
+}
+
+impl From<DatabaseError> for ReadError {
+    fn from(source: DatabaseError) -> Self {
+        Self::Unavailable { source: Box::new(source) }
+    }
+}
+
+impl From<rusqlite::Error> for ReadError {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Unavailable { source: Box::new(source) }
+    }
+}
+
+/// What is kept in memory of an item.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownItem {
+    /// Its number.
+    pub number: Number,
+    /// Its id.
+    pub id: ItemId,
+    /// Its class.
+    pub class: Name,
+    /// The item that it is a part of.
+    pub parent: Number,
+    /// Hash of what tells it apart within its parent.
+    pub local: u64,
+    /// Where it is in its life.
+    pub state: ItemState,
+    /// Since when.
+    pub state_since: Timestamp,
+}
+
+/// What is kept in memory of an observation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownObservation {
+    /// Its number.
+    pub number: Number,
+    /// Hash of source and native key.
+    pub native: u64,
+    /// Its scope.
+    pub scope: Number,
+    /// The item that it belongs to.
+    pub item: Number,
+    /// Hash of its content.
+    pub content: u128,
+    /// Whether it is there.
+    pub is_present: bool,
+}
+
+/// What is kept in memory of an identity key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownKey {
+    /// Hash of the key.
+    pub hash: u64,
+    /// Its type.
+    pub key_type: KeyType,
+    /// The observation that carries it.
+    pub observation: Number,
+    /// The item of the observation.
+    pub item: Number,
+}
+
+/// A relationship that is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownRelation {
+    /// The first end.
+    pub from: Number,
+    /// The relationship's name.
+    pub verb: Name,
+    /// The second end.
+    pub to: Number,
+    /// The observation that states it; 0 for a derived one.
+    pub owner: Number,
+}
+
+/// Everything that reconciliation and topology keep in memory.
+#[derive(Debug, Default)]
+pub struct Snapshot {
+    /// Sources.
+    pub sources: Vec<SourceRecord>,
+    /// Scopes.
+    pub scopes: Vec<ScopeRecord>,
+    /// Items, by number.
+    pub items: Vec<KnownItem>,
+    /// Observations, by number.
+    pub observations: Vec<KnownObservation>,
+    /// Identity keys.
+    pub keys: Vec<KnownKey>,
+    /// Relationships in force.
+    pub relations: Vec<KnownRelation>,
+    /// Statements that wait for their other end.
+    pub waiting: Vec<WaitingRecord>,
+    /// Connections and what they are bound to.
+    pub endpoints: Vec<EndpointRecord>,
+    /// Observations whose parent is unknown, and those of interfaces and listeners, whole.
+    pub whole: Vec<ObservationRecord>,
+    /// Spool positions.
+    pub committed: Vec<CommittedRecord>,
+}
+
+/// The store of items as the write path sees it.
+#[async_trait]
+pub trait ItemStore: Items {
+    /// Writes a decision in one transaction and returns after it is durable, with the last revision of its changes.
+    async fn apply(&self, decision: Arc<Decision>) -> Result<Revision, CommitError>;
+
+    /// Everything that has to be known in memory.
+    async fn load(&self) -> Result<Snapshot, CommitError>;
+
+    /// The committed observations of an item, whole. Blocks its thread; for the thread that decides.
+    fn observations_of(&self, item: Number) -> Result<Vec<ObservationRecord>, CommitError>;
+
+    /// The numbers of the parts of an item, whatever their state. Blocks its thread.
+    fn parts_of(&self, item: Number) -> Result<Vec<Number>, CommitError>;
+
+    /// The numbers of these items, for what speaks in ids; an unknown id has none.
+    async fn numbers(&self, ids: &[ItemId]) -> Result<Vec<Option<Number>>, CommitError>;
+}
