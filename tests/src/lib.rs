@@ -3,7 +3,9 @@
 //!
 //! Everything here drives the product from outside, by its binaries and its public APIs.
 
+pub mod machines;
 pub mod process;
 pub mod report;
 pub mod rig;
+pub mod simulation;
 pub mod web;

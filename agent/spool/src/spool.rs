@@ -132,7 +132,17 @@ impl Spool {
         max_records: usize,
         max_bytes: usize,
     ) -> Result<Vec<Entry>, ReadError> {
-        self.shared.log().read(class, after, max_records, max_bytes)
+        let (entries, durable) = {
+            let mut log = self.shared.log();
+            (log.read(class, after, max_records, max_bytes)?, log.durable(class))
+        };
+        // A spool that could not be read at its start may have found its records just now.
+        self.shared.durable.of(class).send_if_modified(|known| {
+            let is_news = *known < durable;
+            *known = durable.max(*known);
+            is_news
+        });
+        Ok(entries)
     }
 
     /// Takes note that everything up to `through` has arrived, and removes the segments that are done with.

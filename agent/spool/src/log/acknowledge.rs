@@ -25,15 +25,15 @@ impl Log {
     /// Takes note that everything up to `through` has arrived; returns when that is durable. An older one than the
     /// last changes nothing.
     pub fn acknowledge(&mut self, class: Priority, through: u64) -> Result<(), Error> {
-        let chain = self.chains.of(class);
-        if through <= chain.cursor.sequence {
+        if through <= self.chains.of(class).cursor.sequence {
             return Ok(());
         }
-        let last = chain.durable();
+        // First of all: a spool that could not be read at its start does not know its last record yet.
+        self.make_ready()?;
+        let last = self.chains.of(class).durable();
         if through > last {
             return Err(Error::AheadOfSpool { class, through, last });
         }
-        self.make_ready()?;
         let moved = self.write_cursor(class, through);
         if let Err(Error::Disk { source, .. }) = &moved
             && DiskTrouble::of(source) == DiskTrouble::Full

@@ -147,6 +147,11 @@ impl Log {
             }
             self.seal(class);
         }
+        // A segment without records that could not be continued has the name of the one that now takes its place. It
+        // must not stay in the list, or its removal would later take the new file away. What it stood for, that no
+        // sequence below is given out again, the cursor or the segment before it says too.
+        let chain = self.chains.of_mut(class);
+        chain.segments.pop_back_if(|segment| segment.first == first);
         let path = self.segment_path(class, first);
         let file = self.disk.open(&path, OpenMode::CreateEmpty).map_err(AppendError::disk)?;
         let created_ms = unix_milliseconds(self.clock.wall());

@@ -12,7 +12,7 @@ use environment::OpenMode;
 use super::{Hint, Log};
 use crate::{
     entry::{Entry, Gap, GapReason},
-    error::ReadError,
+    error::{Error, ReadError},
     format::{FLAG_GAP, SEGMENT_HEADER_BYTES, decode_gap},
     priority::Priority,
     scan::{Scanner, Step, to_u64},
@@ -67,6 +67,11 @@ impl Log {
         records_max: usize,
         bytes_max: usize,
     ) -> Result<Vec<Entry>, ReadError> {
+        if !self.is_recovered
+            && let Err(Error::Disk { path, source, .. }) = self.recover()
+        {
+            return Err(ReadError { class, path, source });
+        }
         let chain = self.chains.of(class);
         let mut gathered = Gathered {
             entries: Vec::new(),
