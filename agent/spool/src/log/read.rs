@@ -70,7 +70,13 @@ impl Log {
         if !self.is_recovered
             && let Err(Error::Disk { path, source, .. }) = self.recover()
         {
-            return Err(ReadError { class, path, source });
+            // A folder that could not be created yet holds nothing.
+            let is_missing = source.kind() == io::ErrorKind::NotFound;
+            return if is_missing {
+                Ok(Vec::new())
+            } else {
+                Err(ReadError { class, path, source })
+            };
         }
         let chain = self.chains.of(class);
         let mut gathered = Gathered {

@@ -1,6 +1,9 @@
 //! What bad things do to the spool: every failure that a disk buffer in the field has had, as a statement.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use environment::{
@@ -84,7 +87,7 @@ fn segment_paths(disk: &SimulatedDisk, class: Priority) -> Vec<PathBuf> {
     names.into_iter().map(|name| PathBuf::from(DIRECTORY).join(name)).collect()
 }
 
-fn length(disk: &SimulatedDisk, path: &PathBuf) -> usize {
+fn length(disk: &SimulatedDisk, path: &Path) -> usize {
     usize::try_from(disk.length(path).unwrap()).unwrap()
 }
 
@@ -595,7 +598,13 @@ fn a_clock_that_jumps_changes_nothing() {
     let disk = SimulatedDisk::new(1);
     let clock = Arc::new(SimulatedClock::default());
     let randomness = SeededRandomness::new(1);
-    let mut log = Log::open(&small(), Arc::new(disk.clone()), clock.clone(), &randomness).unwrap();
+    let mut log = Log::open(
+        &small(),
+        Arc::new(disk.clone()),
+        Arc::<SimulatedClock>::clone(&clock),
+        &randomness,
+    )
+    .unwrap();
     append_numbered(&mut log, CLASS, 1..=50);
     clock.jump_to(std::time::UNIX_EPOCH);
     append_numbered(&mut log, CLASS, 51..=100);

@@ -1,0 +1,8 @@
+//! The spool's public surface, on simulated and on real disks.
+
+#![cfg(test)]
+
+mod failures;
+mod handle;
+mod model;
+mod tools;
