@@ -58,10 +58,8 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
     let seen = evidence(seen, target);
     run.saw(seen);
     Ok(if is_denied {
-        Coverage::partial(
-            CoverageReason::PermissionDenied,
-            "serial numbers, the system's UUID and memory modules need root; run the agent as root or install the package",
-        )
+        let what = "reading serial numbers, the system's UUID and memory modules";
+        Coverage::partial(CoverageReason::PermissionDenied, super::denied(what))
     } else {
         Coverage::complete()
     })

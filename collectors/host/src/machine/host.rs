@@ -33,13 +33,14 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
     resolution(&mut seen, target);
     reboot::look(&mut seen, target, around.container.is_some());
     cloud::look(&mut seen, target, run);
-    let missing = firewall::look(&mut seen, target);
+    let is_denied = firewall::look(&mut seen, target);
     readings(&mut seen, target);
     let seen = evidence(seen, target);
     run.saw(seen);
-    Ok(match missing {
-        None => Coverage::complete(),
-        Some(detail) => Coverage::partial(model::run::CoverageReason::PermissionDenied, detail),
+    Ok(if is_denied {
+        super::all_seen_except("reading the packet filter")
+    } else {
+        Coverage::complete()
     })
 }
 

@@ -195,3 +195,202 @@ fn receive_dump(socket: &OwnedFd, answer: &mut Vec<u8>) -> io::Result<bool> {
         }
     }
 }
+
+/// The size of a block of data that drives answer with.
+const DRIVE_ANSWER_BYTES: usize = 512;
+/// How long a drive may take to answer. Its log stands in its memory; a bound is still a bound.
+const DRIVE_TIMEOUT_MILLISECONDS: u32 = 5_000;
+
+/// `struct nvme_admin_cmd` of linux/nvme_ioctl.h.
+#[repr(C)]
+#[derive(Default)]
+struct NvmeCommand {
+    opcode: u8,
+    flags: u8,
+    reserved: u16,
+    namespace: u32,
+    cdw2: u32,
+    cdw3: u32,
+    metadata: u64,
+    address: u64,
+    metadata_length: u32,
+    data_length: u32,
+    cdw10: u32,
+    cdw11: u32,
+    cdw12: u32,
+    cdw13: u32,
+    cdw14: u32,
+    cdw15: u32,
+    timeout_milliseconds: u32,
+    result: u32,
+}
+
+fn open_device(device: &str) -> io::Result<std::fs::File> {
+    use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+    let mut options = std::fs::OpenOptions::new();
+    options.read(true).custom_flags(libc::O_NONBLOCK | libc::O_CLOEXEC);
+    let file = options.open(device)?;
+    if !file.metadata()?.file_type().is_block_device() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a block device"));
+    }
+    Ok(file)
+}
+
+/// The health log of an NVMe drive (Get Log Page, identifier 2, of the whole controller).
+pub(super) fn nvme_health(device: &str) -> io::Result<Vec<u8>> {
+    const NVME_IOCTL_ADMIN_CMD: libc::Ioctl = 0xc048_4e41_u32 as libc::Ioctl;
+    const GET_LOG_PAGE: u8 = 0x02;
+    const HEALTH_LOG: u32 = 0x02;
+    const DWORDS_LESS_ONE: u32 = 127;
+    let file = open_device(device)?;
+    let mut log = vec![0_u8; DRIVE_ANSWER_BYTES];
+    let mut command = NvmeCommand {
+        opcode: GET_LOG_PAGE,
+        namespace: u32::MAX,
+        address: log.as_mut_ptr().expose_provenance() as u64,
+        data_length: 512,
+        cdw10: HEALTH_LOG | (DWORDS_LESS_ONE << 16),
+        timeout_milliseconds: DRIVE_TIMEOUT_MILLISECONDS,
+        ..NvmeCommand::default()
+    };
+    // SAFETY: the command has the layout that the ioctl reads and writes; its address and length are those of a
+    // buffer that lives until the call returns and that nothing else uses meanwhile.
+    let status = unsafe { libc::ioctl(file.as_raw_fd(), NVME_IOCTL_ADMIN_CMD, &raw mut command) };
+    match status {
+        0 => Ok(log),
+        ..0 => Err(io::Error::last_os_error()),
+        // A status of the drive itself: it does not know the log.
+        _ => Err(io::Error::from_raw_os_error(libc::ENOTSUP)),
+    }
+}
+
+/// An ATA command without data, or one that reads a block.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AtaQuestion {
+    pub(super) command: u8,
+    pub(super) feature: u8,
+    pub(super) lba_middle: u8,
+    pub(super) lba_high: u8,
+    pub(super) reads: bool,
+}
+
+/// What an ATA drive answered.
+#[derive(Debug)]
+pub(super) struct AtaAnswers {
+    /// SMART READ DATA.
+    pub(super) data: Vec<u8>,
+    /// SMART RETURN STATUS.
+    pub(super) is_failing: Option<bool>,
+}
+
+/// `struct sg_io_hdr` of scsi/sg.h.
+#[repr(C)]
+struct SgIoHeader {
+    interface: libc::c_int,
+    direction: libc::c_int,
+    command_length: u8,
+    sense_length_max: u8,
+    scatter_count: u16,
+    data_length: u32,
+    data: *mut libc::c_void,
+    command: *mut u8,
+    sense: *mut u8,
+    timeout_milliseconds: u32,
+    flags: u32,
+    pack_id: libc::c_int,
+    user: *mut libc::c_void,
+    status: u8,
+    masked_status: u8,
+    message_status: u8,
+    sense_length: u8,
+    host_status: u16,
+    driver_status: u16,
+    residual: libc::c_int,
+    duration: u32,
+    info: u32,
+}
+
+/// Asks an ATA drive for its SMART data and verdict; `None` when it sleeps.
+pub(super) fn ata_ask(device: &str) -> io::Result<Option<AtaAnswers>> {
+    use super::smart::{ATA_CHECK_POWER, ATA_SMART_DATA, ATA_SMART_STATUS, ata_is_failing};
+    const STANDBY: u8 = 0x00;
+    let file = open_device(device)?;
+    let (_, power) = ata_command(&file, ATA_CHECK_POWER)?;
+    if power.is_none_or(|[count, ..]| count == STANDBY) {
+        return Ok(None);
+    }
+    let (data, _) = ata_command(&file, ATA_SMART_DATA)?;
+    let (_, status) = ata_command(&file, ATA_SMART_STATUS)?;
+    Ok(Some(AtaAnswers { data, is_failing: status.and_then(ata_is_failing) }))
+}
+
+/// Sends one ATA command through SCSI's ATA PASS-THROUGH (16) and returns data and registers.
+fn ata_command(
+    file: &std::fs::File,
+    question: AtaQuestion,
+) -> io::Result<(Vec<u8>, Option<[u8; 3]>)> {
+    const SG_IO: libc::Ioctl = 0x2285;
+    const TO_DEVICE_NONE: libc::c_int = -1;
+    const FROM_DEVICE: libc::c_int = -3;
+    const PROTOCOL_NO_DATA: u8 = 3 << 1;
+    const PROTOCOL_READ: u8 = 4 << 1;
+    // Check condition always, so that the registers come back; for reads: one block, from the device.
+    const RETURN_REGISTERS: u8 = 0x20;
+    const READ_ONE_BLOCK: u8 = 0x0e;
+    let mut data = vec![0_u8; if question.reads { DRIVE_ANSWER_BYTES } else { 0 }];
+    let mut sense = [0_u8; 32];
+    let (protocol, transfer) = if question.reads {
+        (PROTOCOL_READ, READ_ONE_BLOCK)
+    } else {
+        (PROTOCOL_NO_DATA, RETURN_REGISTERS)
+    };
+    let mut command = [0_u8; 16];
+    for (place, byte) in [
+        (0, 0x85),
+        (1, protocol),
+        (2, transfer),
+        (4, question.feature),
+        (6, u8::from(question.reads)),
+        (10, question.lba_middle),
+        (12, question.lba_high),
+        (14, question.command),
+    ] {
+        if let Some(place) = command.get_mut(place) {
+            *place = byte;
+        }
+    }
+    let mut header = SgIoHeader {
+        interface: libc::c_int::from(b'S'),
+        direction: if question.reads { FROM_DEVICE } else { TO_DEVICE_NONE },
+        command_length: 16,
+        sense_length_max: 32,
+        scatter_count: 0,
+        data_length: if question.reads { 512 } else { 0 },
+        data: data.as_mut_ptr().cast(),
+        command: command.as_mut_ptr(),
+        sense: sense.as_mut_ptr(),
+        timeout_milliseconds: DRIVE_TIMEOUT_MILLISECONDS,
+        flags: 0,
+        pack_id: 0,
+        user: std::ptr::null_mut(),
+        status: 0,
+        masked_status: 0,
+        message_status: 0,
+        sense_length: 0,
+        host_status: 0,
+        driver_status: 0,
+        residual: 0,
+        duration: 0,
+        info: 0,
+    };
+    // SAFETY: the header has the layout that the ioctl reads and writes; its three pointers and their lengths are
+    // those of buffers that live until the call returns and that nothing else uses meanwhile.
+    let status = unsafe { libc::ioctl(file.as_raw_fd(), SG_IO, &raw mut header) };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    if header.host_status != 0 {
+        return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
+    }
+    Ok((data, super::smart::ata_registers(&sense)))
+}
