@@ -188,9 +188,10 @@ fn no_secret_appears_in_debug_output() {
     let shown = format!("{authority:?} {key:?} {identity:?} {connector:?}");
     assert!(shown.len() < 600, "{shown}");
     let root_key = fs::read_to_string(directory.path().join("root.key.pem")).unwrap();
-    for line in
-        root_key.lines().chain(key.pair().serialize_pem().lines()).filter(|line| line.len() > 16)
-    {
-        assert!(!shown.contains(&line[..16]) || line.starts_with("-----"), "{shown}");
+    let agents_key = key.pair().serialize_pem();
+    for line in root_key.lines().chain(agents_key.lines()) {
+        if line.len() > 16 && !line.starts_with('-') {
+            assert!(!shown.contains(line.get(..16).unwrap()), "{shown}");
+        }
     }
 }
