@@ -6,6 +6,8 @@
 
 mod accounts;
 mod directory;
+mod jobs;
+mod kernel_modules;
 mod packages;
 mod processes;
 mod units;
@@ -32,7 +34,7 @@ const fn scope(
 const PACKAGE: &[&str] = &[classes::package::CLASS.name];
 
 /// The scopes of this half.
-pub(crate) const SCOPES: [ScopeDeclaration; 4] = [
+pub(crate) const SCOPES: [ScopeDeclaration; 13] = [
     ScopeDeclaration {
         name: "processes",
         summary: "Programs that run, what they listen on and what they are connected to.",
@@ -51,7 +53,24 @@ pub(crate) const SCOPES: [ScopeDeclaration; 4] = [
         "Units of systemd with what is enabled and what runs; services of OpenRC and System V.",
         &[classes::service_unit::CLASS.name],
     ),
+    scope(
+        "jobs",
+        "What runs at set times: cron, anacron, at and the timers of systemd.",
+        &[classes::scheduled_job::CLASS.name],
+    ),
+    scope(
+        "kernel_modules",
+        "Modules that are loaded into the kernel.",
+        &[classes::kernel_module::CLASS.name],
+    ),
     scope("packages.dpkg", "Packages that dpkg installed.", PACKAGE),
+    scope("packages.apk", "Packages that Alpine's apk installed.", PACKAGE),
+    scope("packages.pacman", "Packages that pacman installed.", PACKAGE),
+    scope("packages.python", "Python distributions, by folder.", PACKAGE),
+    scope("packages.npm", "Packages that npm installed for the whole host.", PACKAGE),
+    scope("packages.gem", "Gems of Ruby.", PACKAGE),
+    scope("packages.snap", "Snaps with their current revision.", PACKAGE),
+    scope("packages.flatpak", "Applications and runtimes of Flatpak.", PACKAGE),
 ];
 
 /// Looks at a scope of this half; `None` when the scope is another half's.
@@ -64,6 +83,8 @@ pub(crate) fn collect(
         "processes" => processes::collect(target, run),
         "accounts" => accounts::collect(target, run),
         "units" => units::collect(target, run),
+        "jobs" => jobs::collect(target, run),
+        "kernel_modules" => kernel_modules::collect(target, run),
         _ => packages::collect(target, scope, run)?,
     };
     Some(Ok(coverage))
@@ -74,6 +95,8 @@ pub(crate) fn guard(target: &Target, scope: &str) -> Option<Guard> {
     match scope {
         "accounts" => Some(accounts::guard(target)),
         "units" => Some(units::guard(target)),
+        "jobs" => Some(jobs::guard(target)),
+        "kernel_modules" => Some(kernel_modules::guard(target)),
         _ => packages::guard(target, scope),
     }
 }

@@ -79,7 +79,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     }
     let namespaces = sockets::read(&proc, &table);
     let users = super::accounts::names_by_number(target);
-    let (owned, is_denied) = socket_owners(&proc, &table, &namespaces);
+    let (owned, denied) = socket_owners(&proc, &table, &namespaces);
     let groups = grouped(&table, &namespaces, &owned);
     let programs = listener_programs(&groups);
     for group in groups.values() {
@@ -89,7 +89,13 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         let program = programs.get(&index).copied();
         run.saw(observe_listener(listener, &namespaces, program, &users));
     }
-    coverage(&table, &namespaces, is_denied)
+    // The first process may be closed even to root, when it holds rights that root here lacks. What it is stays
+    // known, so that everything else is still seen completely.
+    let is_first_only = denied.iter().all(|pid| *pid == 1);
+    if !denied.is_empty() && is_first_only {
+        run.failed("/proc/1/fd", "the first process does not let its sockets be seen");
+    }
+    coverage(&table, &namespaces, !is_first_only)
 }
 
 fn coverage(table: &Table, namespaces: &SocketTable, is_denied: bool) -> Coverage {
@@ -109,8 +115,8 @@ fn coverage(table: &Table, namespaces: &SocketTable, is_denied: bool) -> Coverag
     Coverage::complete()
 }
 
-/// For each process, by its place in the table, the sockets that it has open; and whether the right to look was
-/// missing somewhere.
+/// For each process, by its place in the table, the sockets that it has open; and the processes that may not be
+/// looked into while sockets without an owner were left.
 ///
 /// Descriptors are the costly part of a look, so it ends when every socket has an owner. A socket that several
 /// processes share belongs to the one with the lowest pid, which is the one that opened it.
@@ -118,10 +124,10 @@ fn socket_owners(
     proc: &Directory,
     table: &Table,
     namespaces: &SocketTable,
-) -> (BTreeMap<usize, Vec<u64>>, bool) {
+) -> (BTreeMap<usize, Vec<u64>>, Vec<u32>) {
     let mut owned: BTreeMap<usize, Vec<u64>> = BTreeMap::new();
     let mut wanted = namespaces.inodes();
-    let mut is_denied = false;
+    let mut denied = Vec::new();
     for (index, process) in table.processes.iter().enumerate() {
         if wanted.is_empty() {
             break;
@@ -134,12 +140,17 @@ fn socket_owners(
             Ok(found) => {
                 owned.insert(index, found);
             }
-            Err(error) => {
-                is_denied |= files::refusal(&error) == files::Refusal::PermissionDenied;
+            Err(error) if files::refusal(&error) == files::Refusal::PermissionDenied => {
+                denied.push(process.pid);
             }
+            // It ended meanwhile.
+            Err(_) => {}
         }
     }
-    (owned, is_denied)
+    if wanted.is_empty() {
+        denied.clear();
+    }
+    (owned, denied)
 }
 
 /// The wanted sockets that a process has open; they are no longer wanted then.
@@ -148,20 +159,22 @@ fn open_sockets(proc: &Directory, pid: u32, wanted: &mut BTreeSet<u64>) -> std::
     let mut found = Vec::new();
     let mut place = [0; 64];
     let mut count = 0;
+    let mut refusal = None;
     descriptors.names(|name| {
         count += 1;
-        let inode = std::str::from_utf8(name)
-            .ok()
-            .and_then(|name| descriptors.link(name, &mut place).ok())
-            .and_then(sockets::inode_of_link);
-        if let Some(inode) = inode
-            && wanted.remove(&inode)
-        {
-            found.push(inode);
+        match descriptors.link(std::str::from_utf8(name).unwrap_or_default(), &mut place) {
+            Ok(link) => {
+                found.extend(sockets::inode_of_link(link).filter(|inode| wanted.remove(inode)));
+            }
+            // A descriptor may be closed meanwhile; one that is denied means that all are.
+            Err(error) if files::refusal(&error) == files::Refusal::PermissionDenied => {
+                refusal = Some(error);
+            }
+            Err(_) => {}
         }
-        count < DESCRIPTORS_MAX && !wanted.is_empty()
+        count < DESCRIPTORS_MAX && !wanted.is_empty() && refusal.is_none()
     })?;
-    Ok(found)
+    refusal.map_or(Ok(found), Err)
 }
 
 /// Folds processes into items and gives each its sockets.

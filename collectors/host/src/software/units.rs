@@ -108,6 +108,36 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     }
 }
 
+/// A timer, for the scope `jobs`.
+pub(super) struct TimerUnit {
+    pub(super) name: String,
+    pub(super) path: String,
+    pub(super) triggers: Vec<String>,
+    pub(super) is_enabled: bool,
+}
+
+/// The timers that a target has.
+pub(super) fn timers(target: &Target) -> Vec<TimerUnit> {
+    let search = Search::read(target);
+    let files = search.files.iter();
+    // A template is no timer yet.
+    files
+        .filter(|(name, file)| {
+            name.ends_with(".timer") && file.alias_of.is_none() && !name.contains("@.")
+        })
+        .map(|(name, file)| {
+            let definition = search.definition(target, name, file);
+            let state = search.enabled_state(name, file, &definition);
+            TimerUnit {
+                name: name.clone(),
+                path: file.path.clone(),
+                triggers: definition.triggers,
+                is_enabled: !file.is_masked && state != "disabled",
+            }
+        })
+        .collect()
+}
+
 type States = BTreeMap<String, State>;
 type Problem = Option<(CoverageReason, String)>;
 

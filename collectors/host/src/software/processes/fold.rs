@@ -119,6 +119,8 @@ fn script<'a>(base: &str, arguments: &[&'a str]) -> Option<&'a str> {
                 rest.next();
             }
             option if option.starts_with('-') => {}
+            // A text that came through a pipe has no name either.
+            piped if piped.starts_with("/dev/fd/") || piped.starts_with("/proc/") => return None,
             script => return Some(last_part(script)),
         }
     }

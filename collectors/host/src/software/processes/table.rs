@@ -192,29 +192,25 @@ impl Reader<'_> {
         match self.proc.link(&format!("{pid}/ns/net"), &mut place) {
             Ok(link) => super::sockets::bracketed_number(link, b"net:["),
             Err(error) => {
-                self.is_denied |= files::refusal(&error) == files::Refusal::PermissionDenied;
+                // The first process is in the host's namespace, seen or not.
+                self.is_denied |=
+                    pid != "1" && files::refusal(&error) == files::Refusal::PermissionDenied;
                 None
             }
         }
     }
 
-    /// The path of the executable, and whether it was replaced since.
+    /// The path of the executable, and whether it was replaced since; `None` when it may not be seen.
     fn executable(&mut self, pid: u32) -> Option<(String, bool)> {
         const REPLACED: &str = " (deleted)";
         let mut place = [0; 4096];
-        match self.proc.link(&format!("{pid}/exe"), &mut place) {
-            Ok(link) => {
-                let path = String::from_utf8_lossy(link);
-                Some(match path.strip_suffix(REPLACED) {
-                    Some(path) => (path.to_owned(), true),
-                    None => (path.into_owned(), false),
-                })
-            }
-            Err(error) => {
-                self.is_denied |= files::refusal(&error) == files::Refusal::PermissionDenied;
-                None
-            }
-        }
+        let link = self.proc.link(&format!("{pid}/exe"), &mut place).ok()?;
+        let path = String::from_utf8_lossy(link);
+        Some(match path.strip_suffix(REPLACED) {
+            // A program in memory never had a file.
+            Some(path) => (path.to_owned(), !path.starts_with("/memfd:")),
+            None => (path.into_owned(), false),
+        })
     }
 }
 

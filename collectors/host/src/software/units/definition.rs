@@ -116,8 +116,9 @@ fn expanded(text: &str, name: &str) -> String {
             continue;
         }
         match letters.next() {
-            Some('i') => out.push_str(instance),
-            Some('I') => out.push_str(&unescaped(instance)),
+            // A template itself has no instance.
+            Some('i') if !instance.is_empty() => out.push_str(instance),
+            Some('I') if !instance.is_empty() => out.push_str(&unescaped(instance)),
             Some('p') => out.push_str(prefix),
             Some('P') => out.push_str(&unescaped(prefix)),
             Some('n') => out.push_str(name),
