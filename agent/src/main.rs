@@ -1,3 +1,5 @@
-//! .
+//! The binary `dharma-agent`. Everything is in the library.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    agent::main()
+}

@@ -1,0 +1,103 @@
+//! `status`: what the running agent says of itself.
+
+use super::{Outcome, output};
+use crate::board::ConnectionState;
+use crate::control::{self, Status};
+use crate::place;
+use anyhow::Context;
+use model::Timestamp;
+use std::path::Path;
+
+pub(super) fn status(state: &Path, is_json: bool) -> anyhow::Result<Outcome> {
+    let socket = place::socket_path(state);
+    let status = control::ask(&socket).with_context(|| {
+        format!(
+            "no agent answers on `{}`; start it with `dharma-agent run`, look with `dharma-agent inspect identity`, or become the user that it runs as",
+            socket.display()
+        )
+    })?;
+    if is_json {
+        output::json(&status)?;
+    } else {
+        show(&status);
+    }
+    Ok(Outcome::Done)
+}
+
+fn since(at: Timestamp) -> String {
+    output::moment(at)
+}
+
+fn show(status: &Status) {
+    let about = &status.about;
+    output::line(format_args!("dharma-agent {} (process {})", about.version, about.pid));
+    let site =
+        if about.site.is_empty() { String::new() } else { format!(" at site {}", about.site) };
+    output::line(format_args!("Agent        {}{site}", about.agent_id));
+    output::line(format_args!("Certificate  until {}", since(status.certificate_expires)));
+    let connection = &status.connection;
+    let state = match connection.state {
+        ConnectionState::Starting => "starting",
+        ConnectionState::Connecting => "connecting to",
+        ConnectionState::Connected => "connected to",
+        ConnectionState::Waiting => "not connected to",
+        ConnectionState::Refused => "refused by",
+        ConnectionState::Stopped => "stopped",
+    };
+    output::line(format_args!(
+        "Connection   {state} {} since {}",
+        connection.endpoint,
+        since(connection.since)
+    ));
+    if let Some(error) = &connection.last_error {
+        output::line(format_args!("             {error}"));
+    }
+    if let Some(next) = connection.next_attempt
+        && connection.state != ConnectionState::Connected
+    {
+        output::line(format_args!("             next attempt {}", since(next)));
+    }
+    let (pending, bytes) = status
+        .spool
+        .classes
+        .iter()
+        .fold((0, 0), |(pending, bytes), class| (pending + class.pending, bytes + class.bytes));
+    let trouble = status.spool.trouble.as_ref().map(|why| format!(", the disk is {why}"));
+    output::line(format_args!(
+        "Spool        {pending} records wait, {} on disk{}",
+        output::size(bytes),
+        trouble.unwrap_or_default()
+    ));
+    let resources = &status.resources;
+    output::line(format_args!(
+        "Resources    {} of memory, {} ms of processor time and {} ms by looking",
+        resources.resident_bytes.map_or_else(|| "?".to_owned(), output::size),
+        resources.cpu_millis,
+        resources.children_cpu_millis
+    ));
+    for complaint in &status.complaints {
+        output::line(format_args!("Complaint    {complaint}"));
+    }
+    output::line(format_args!(""));
+    let rows: Vec<Vec<String>> = status
+        .scopes
+        .iter()
+        .map(|scope| {
+            let coverage = scope.coverage.as_ref();
+            vec![
+                scope.name.clone(),
+                coverage.map_or("not yet", |coverage| coverage.status.name()).to_owned(),
+                scope.count.to_string(),
+                scope.looked_at.map(output::moment).unwrap_or_default(),
+                scope.next_look.map(output::moment).unwrap_or_default(),
+                scope.looks_count.to_string(),
+                scope.spared_count.to_string(),
+                coverage.map(|coverage| coverage.detail.clone()).unwrap_or_default(),
+            ]
+        })
+        .collect();
+    output::table(
+        &["SCOPE", "SEEN", "HOLDS", "LOOKED AT", "NEXT", "LOOKS", "SPARED", "WHY"],
+        &rows,
+    );
+}
