@@ -7,14 +7,15 @@
 //! plane), and everything that agents observe (`items`).
 
 mod agents;
-mod database;
 mod onboarding;
 mod sqlite;
 mod tokens;
 
-pub use database::{Database, DatabaseError};
+pub(crate) use agents::id_at;
+pub(crate) use sqlite::SCHEMA;
 pub use sqlite::SqliteFleet;
 
+use crate::database::DatabaseError;
 use async_trait::async_trait;
 use model::{AgentId, Timestamp};
 use std::collections::BTreeMap;
@@ -117,6 +118,8 @@ pub struct AgentRecord {
     pub is_certificate_confirmed: bool,
     /// How many times it renewed.
     pub renewals: u64,
+    /// What its next stream has to begin with, so that a copy of the identity is noticed.
+    pub nonce: Option<Vec<u8>>,
 }
 
 impl AgentRecord {
@@ -308,6 +311,9 @@ pub trait Fleet: Send + Sync + std::fmt::Debug {
 
     /// Notes a contact.
     async fn agent_contact(&self, id: AgentId, contact: Contact) -> Result<(), DatabaseError>;
+
+    /// Notes what the agent's next stream has to begin with.
+    async fn agent_nonce_set(&self, id: AgentId, nonce: Vec<u8>) -> Result<(), DatabaseError>;
 
     /// Notes something that a person should look at; the same code again replaces its older sentence.
     async fn finding_raise(&self, id: AgentId, finding: AgentFinding) -> Result<(), DatabaseError>;

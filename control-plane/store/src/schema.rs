@@ -6,7 +6,7 @@
 //! the references whole.
 
 /// The migrations in order.
-pub(crate) const MIGRATIONS: &[&str] = &[ITEMS];
+pub(crate) const MIGRATIONS: &[&str] = &[ITEMS, crate::fleet::SCHEMA, crate::users::SCHEMA];
 
 /// Items, observations and their history.
 ///

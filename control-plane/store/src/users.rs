@@ -8,9 +8,10 @@
 mod sqlite;
 mod sqlite_tokens;
 
+pub(crate) use sqlite::SCHEMA;
 pub use sqlite::SqliteUsers;
 
-use crate::fleet::DatabaseError;
+use crate::database::DatabaseError;
 use async_trait::async_trait;
 use model::{Timestamp, UserId};
 

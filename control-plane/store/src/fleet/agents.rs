@@ -6,15 +6,16 @@
 
 use super::tokens::{labels_from, labels_text};
 use super::{
-    AgentRecord, COMPLAINTS_MAX, CertificateError, Contact, DatabaseError, Enrollment,
+    AgentRecord, COMPLAINTS_MAX, CertificateError, Contact, Enrollment,
     GivenCertificate, JoinTokenRecord, Renewal,
 };
+use crate::database::DatabaseError;
 use model::{AgentId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 const COLUMNS: &str = "id, name, site, labels, token_id, version, evidence, enrolled_at, revoked_at, last_seen, \
      address, complaints, certificate_serial, certificate_spki, certificate_expires, previous_serial, \
-     is_certificate_confirmed, renewals";
+     is_certificate_confirmed, renewals, nonce";
 
 pub(super) fn insert(
     tx: &Connection,
@@ -42,10 +43,11 @@ pub(super) fn insert(
         previous_serial: None,
         is_certificate_confirmed: false,
         renewals: 0,
+        nonce: None,
     };
     let sql = format!(
         "INSERT INTO fleet_agent ({COLUMNS}) VALUES
-         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?10, '[]', ?11, ?12, ?13, NULL, 0, 0)"
+         (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, NULL, ?9, ?10, '[]', ?11, ?12, ?13, NULL, 0, 0, NULL)"
     );
     tx.execute(
         &sql,
@@ -70,8 +72,7 @@ pub(super) fn insert(
 
 pub(super) fn get(db: &Connection, id: AgentId) -> Result<Option<AgentRecord>, DatabaseError> {
     let sql = format!("SELECT {COLUMNS} FROM fleet_agent WHERE id = ?1");
-    let row = db.prepare_cached(&sql)?.query_row([id.to_string()], from_row).optional()?;
-    row.transpose()
+    Ok(db.prepare_cached(&sql)?.query_row([id.to_string()], from_row).optional()?)
 }
 
 pub(super) fn list(
@@ -83,7 +84,7 @@ pub(super) fn list(
     let mut statement = db.prepare_cached(&sql)?;
     let after = after.map(|id| id.to_string()).unwrap_or_default();
     let rows = statement.query_map(params![after, limit], from_row)?;
-    rows.map(|row| row?).collect()
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 pub(super) fn count(db: &Connection) -> Result<u64, DatabaseError> {
@@ -103,11 +104,10 @@ pub(super) fn enrolled_with(
         "SELECT {COLUMNS} FROM fleet_agent WHERE token_id = ?1 AND certificate_spki = ?2 AND enrolled_at >= ?3
          AND revoked_at IS NULL AND is_certificate_confirmed = 0 ORDER BY id LIMIT 1"
     );
-    let row = db
+    Ok(db
         .prepare_cached(&sql)?
         .query_row(params![token_id, spki_sha256, since.millis()], from_row)
-        .optional()?;
-    row.transpose()
+        .optional()?)
 }
 
 /// Whether a certificate with this serial speaks for the agent.
@@ -193,13 +193,16 @@ pub(super) fn contact(
     Ok(())
 }
 
-fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<AgentRecord, DatabaseError>> {
-    let Ok(id) = row.get::<_, String>(0)?.parse() else {
-        return Ok(Err(DatabaseError::Unreadable { what: "an agent's id" }));
-    };
+pub(super) fn nonce_set(tx: &Connection, id: AgentId, nonce: &[u8]) -> Result<(), DatabaseError> {
+    tx.prepare_cached("UPDATE fleet_agent SET nonce = ?2 WHERE id = ?1")?
+        .execute(params![id.to_string(), nonce])?;
+    Ok(())
+}
+
+fn from_row(row: &Row<'_>) -> rusqlite::Result<AgentRecord> {
     let renewals: i64 = row.get(17)?;
-    Ok(Ok(AgentRecord {
-        id,
+    Ok(AgentRecord {
+        id: id_at(row, 0)?,
         name: row.get(1)?,
         site: row.get(2)?,
         labels: labels_from(&row.get::<_, String>(3)?),
@@ -219,5 +222,17 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<Result<AgentRecord, DatabaseError
         previous_serial: row.get(15)?,
         is_certificate_confirmed: row.get(16)?,
         renewals: u64::try_from(renewals).unwrap_or(0),
-    }))
+        nonce: row.get(18)?,
+    })
+}
+
+/// An id in a column of text.
+pub(crate) fn id_at<T>(row: &Row<'_>, column: usize) -> rusqlite::Result<T>
+where
+    T: std::str::FromStr<Err = model::ids::InvalidId>,
+{
+    row.get::<_, String>(column)?.parse().map_err(|error| {
+        let kind = rusqlite::types::Type::Text;
+        rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
+    })
 }

@@ -1,6 +1,7 @@
 //! The steps of onboardings, and findings about agents, as rows. Both are bounded per subject.
 
-use super::{AgentFinding, DatabaseError, FINDINGS_MAX, ONBOARDING_STEPS_MAX, OnboardingStep};
+use super::{AgentFinding, FINDINGS_MAX, ONBOARDING_STEPS_MAX, OnboardingStep};
+use crate::database::DatabaseError;
 use model::{AgentId, Timestamp};
 use rusqlite::{Connection, params};
 

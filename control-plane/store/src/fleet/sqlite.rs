@@ -3,15 +3,15 @@
 //! Deliberately thin: the statements stand beside the conversion of their rows.
 
 use super::{
-    AgentFinding, AgentRecord, CertificateError, Contact, Database, DatabaseError, EnrollError,
+    AgentFinding, AgentRecord, CertificateError, Contact, EnrollError,
     Enrollment, Fleet, JoinTokenRecord, OnboardingStep, Renewal, agents, onboarding, tokens,
 };
+use crate::database::{Database, DatabaseError};
 use async_trait::async_trait;
 use model::{AgentId, Timestamp};
-use std::sync::Arc;
 
-/// Steps are only ever appended.
-const MIGRATIONS: &[&str] = &["
+/// The tables in their first form; later forms are further migrations.
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE fleet_join_token (
     id TEXT PRIMARY KEY,
     secret_hash BLOB NOT NULL,
@@ -44,7 +44,8 @@ CREATE TABLE fleet_agent (
     certificate_expires INTEGER NOT NULL,
     previous_serial TEXT,
     is_certificate_confirmed INTEGER NOT NULL,
-    renewals INTEGER NOT NULL
+    renewals INTEGER NOT NULL,
+    nonce BLOB
 ) STRICT;
 CREATE INDEX fleet_agent_token ON fleet_agent (token_id, certificate_spki);
 CREATE TABLE fleet_finding (
@@ -64,22 +65,19 @@ CREATE TABLE fleet_onboarding (
     agent_id TEXT
 ) STRICT;
 CREATE INDEX fleet_onboarding_token ON fleet_onboarding (token_id, number);
-"];
+";
 
 /// Agents and join tokens in SQLite.
 #[derive(Clone, Debug)]
 pub struct SqliteFleet {
-    database: Arc<Database>,
+    database: Database,
 }
 
 impl SqliteFleet {
-    /// The tables in this database, made or migrated when needed.
-    ///
-    /// # Errors
-    /// When SQLite refuses, or a newer version wrote the file.
-    pub fn open(database: &Arc<Database>) -> Result<Self, DatabaseError> {
-        database.migrate("fleet", MIGRATIONS)?;
-        Ok(Self { database: Arc::clone(database) })
+    /// Agents and join tokens in this database.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self { database }
     }
 }
 
@@ -171,6 +169,10 @@ impl Fleet for SqliteFleet {
 
     async fn agent_contact(&self, id: AgentId, contact: Contact) -> Result<(), DatabaseError> {
         self.database.write(move |tx| agents::contact(tx, id, &contact)).await
+    }
+
+    async fn agent_nonce_set(&self, id: AgentId, nonce: Vec<u8>) -> Result<(), DatabaseError> {
+        self.database.write(move |tx| agents::nonce_set(tx, id, &nonce)).await
     }
 
     async fn finding_raise(&self, id: AgentId, finding: AgentFinding) -> Result<(), DatabaseError> {

@@ -1,7 +1,8 @@
 //! Join tokens as rows. Consuming one is a single conditional update, so that of two agents with the last use of a
 //! token exactly one wins.
 
-use super::{DatabaseError, EnrollError, Enrollment, JoinTokenRecord};
+use super::{EnrollError, Enrollment, JoinTokenRecord};
+use crate::database::DatabaseError;
 use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 

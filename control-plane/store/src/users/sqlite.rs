@@ -3,17 +3,17 @@
 use super::{
     AccessTokenRecord, SessionRecord, SetupCode, SetupError, UserRecord, Users, sqlite_tokens,
 };
-use crate::fleet::{Database, DatabaseError};
+use crate::database::{Database, DatabaseError};
+use crate::fleet::id_at;
 use async_trait::async_trait;
 use model::{Timestamp, UserId};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::sync::Arc;
 
 /// Sessions of one person: several browsers, terminals and machines; the oldest goes when one more comes.
 const SESSIONS_PER_USER_MAX: u32 = 50;
 
-/// Steps are only ever appended.
-const MIGRATIONS: &[&str] = &["
+/// The tables in their first form; later forms are further migrations.
+pub(crate) const SCHEMA: &str = "
 CREATE TABLE user_account (
     id TEXT PRIMARY KEY,
     name TEXT NOT NULL UNIQUE,
@@ -48,22 +48,19 @@ CREATE TABLE user_access_token (
     used_from TEXT NOT NULL
 ) STRICT;
 CREATE INDEX user_access_token_created ON user_access_token (created_at, id);
-"];
+";
 
 /// People, sessions and access tokens in SQLite.
 #[derive(Clone, Debug)]
 pub struct SqliteUsers {
-    pub(super) database: Arc<Database>,
+    database: Database,
 }
 
 impl SqliteUsers {
-    /// The tables in this database, made or migrated when needed.
-    ///
-    /// # Errors
-    /// When SQLite refuses, or a newer version wrote the file.
-    pub fn open(database: &Arc<Database>) -> Result<Self, DatabaseError> {
-        database.migrate("users", MIGRATIONS)?;
-        Ok(Self { database: Arc::clone(database) })
+    /// People, sessions and access tokens in this database.
+    #[must_use]
+    pub const fn new(database: Database) -> Self {
+        Self { database }
     }
 }
 
@@ -275,8 +272,7 @@ fn user_where(
     let sql = format!(
         "SELECT id, name, role, password_hash, created_at FROM user_account WHERE {column} = ?1"
     );
-    let row = db.prepare_cached(&sql)?.query_row([value], |row| user_from(row, 0)).optional()?;
-    row.transpose()
+    Ok(db.prepare_cached(&sql)?.query_row([value], user_from).optional()?)
 }
 
 fn session(
@@ -289,11 +285,10 @@ fn session(
              FROM user_session s JOIN user_account u ON u.id = s.user_id WHERE s.hash = ?1",
         )?
         .query_row([hash], |row| {
-            Ok((user_from(row, 0)?, row.get::<_, i64>(5)?, row.get::<_, i64>(6)?))
+            Ok((user_from(row)?, row.get::<_, i64>(5)?, row.get::<_, i64>(6)?))
         })
         .optional()?;
     let Some((user, created_at, used_at)) = found else { return Ok(None) };
-    let user = user?;
     let session = SessionRecord {
         hash,
         user: user.id,
@@ -303,15 +298,12 @@ fn session(
     Ok(Some((session, user)))
 }
 
-fn user_from(row: &Row<'_>, first: usize) -> rusqlite::Result<Result<UserRecord, DatabaseError>> {
-    let Ok(id) = row.get::<_, String>(first)?.parse() else {
-        return Ok(Err(DatabaseError::Unreadable { what: "a person's id" }));
-    };
-    Ok(Ok(UserRecord {
-        id,
-        name: row.get(first + 1)?,
-        role: row.get(first + 2)?,
-        password_hash: row.get(first + 3)?,
-        created_at: Timestamp::from_millis(row.get(first + 4)?),
-    }))
+fn user_from(row: &Row<'_>) -> rusqlite::Result<UserRecord> {
+    Ok(UserRecord {
+        id: id_at(row, 0)?,
+        name: row.get(1)?,
+        role: row.get(2)?,
+        password_hash: row.get(3)?,
+        created_at: Timestamp::from_millis(row.get(4)?),
+    })
 }

@@ -1,7 +1,7 @@
 //! Access tokens as rows.
 
 use super::AccessTokenRecord;
-use crate::fleet::DatabaseError;
+use crate::database::DatabaseError;
 use model::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
