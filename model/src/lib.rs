@@ -9,6 +9,7 @@
 pub mod catalog;
 pub mod change;
 pub mod classes;
+pub mod custom;
 pub mod decision;
 pub mod fold;
 pub mod identity;

@@ -35,3 +35,4 @@ pub use pem::{certificates_from_pem, certificates_to_pem};
 pub use pin::{InvalidPin, Pin};
 pub use server::{AcceptLimits, Acceptor, Peer, TlsStream, serve_mutual, serve_plain_tls};
 pub use server_identity::{ServerIdentity, ServerIdentitySource};
+pub use verify::certificate_validity;

@@ -62,6 +62,13 @@ fn agent_of(end_entity: &EndEntityCert<'_>) -> Option<AgentId> {
     names.next().is_none().then_some(agent)
 }
 
+/// From when until when a certificate (DER) is valid; none when it is malformed.
+#[must_use]
+pub fn certificate_validity(certificate_der: &[u8]) -> Option<(SystemTime, SystemTime)> {
+    let (_, parsed) = X509Certificate::from_der(certificate_der).ok()?;
+    validity(&parsed)
+}
+
 fn validity(certificate: &X509Certificate<'_>) -> Option<(SystemTime, SystemTime)> {
     let at = |seconds: i64| {
         let seconds = u64::try_from(seconds).ok()?;

@@ -91,6 +91,16 @@ fn names_purposes_and_powers_in_a_signing_request_are_ignored() {
 }
 
 #[test]
+fn the_validity_of_a_certificate_can_be_read_and_of_nonsense_cannot() {
+    let authority = authority();
+    let issued = issue(&authority, &AgentKey::generate().unwrap().csr_der().unwrap()).unwrap();
+    let (begin, end) = certificate_validity(&issued.chain_der[0]).unwrap();
+    assert!(begin < now() && end > now() + DAY - Duration::from_secs(60));
+    assert_eq!(end, issued.not_after);
+    assert_eq!(certificate_validity(b"nonsense"), None);
+}
+
+#[test]
 fn every_certificate_has_its_own_serial() {
     let authority = authority();
     let request = AgentKey::generate().unwrap().csr_der().unwrap();
