@@ -4,5 +4,6 @@
 
 mod failures;
 mod handle;
+mod mangled;
 mod model;
 mod tools;
