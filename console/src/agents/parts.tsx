@@ -1,0 +1,36 @@
+/** Small parts that the pages of agents share. */
+import type { Agent } from "../api/types.ts";
+import { t } from "../messages/index.ts";
+import { Shape } from "../ui/Status.tsx";
+import { useNow } from "../ui/Time.tsx";
+import { formatAge } from "../values/format.ts";
+
+/** A certificate lasts a day and is renewed at half of it; less than this left means that renewal fails. */
+const RENEWAL_LATE_MILLISECONDS = 4 * 3_600_000;
+
+export function Expiry({ agent }: { agent: Agent }) {
+  const now = Math.max(useNow(), Date.now() - 60_000);
+  if (!agent.certificate_expires) return <span className="muted">–</span>;
+  const left = new Date(agent.certificate_expires).getTime() - now;
+  const when = formatAge(agent.certificate_expires, now);
+  const tone = left < 0 ? "critical" : left < RENEWAL_LATE_MILLISECONDS ? "warning" : "ok";
+  return (
+    <span className={`status tone-${tone}`} title={agent.certificate_expires}>
+      <Shape tone={tone} />
+      {left < 0 ? t("agents.expired", { when }) : t("agents.expires", { when })}
+    </span>
+  );
+}
+
+export function AgentCoverage({ agent }: { agent: Agent }) {
+  const complete = agent.scopes.filter(({ status }) => status === "complete").length;
+  const count = agent.scopes.length;
+  if (count === 0) return <span className="muted">–</span>;
+  const tone = complete === count ? "ok" : "warning";
+  return (
+    <span className={`status tone-${tone}`}>
+      <Shape tone={tone} />
+      {t("agents.coverageLine", { complete, count })}
+    </span>
+  );
+}

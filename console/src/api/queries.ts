@@ -1,0 +1,156 @@
+/**
+ * Every question that the console asks, with its cache key: the only server cache is TanStack Query's.
+ *
+ * Freshness comes from the event stream (`live/`), so nothing here polls except the steps of an agent that joins.
+ */
+import { QueryClient, infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import { ApiError, type Params, ask } from "./client.ts";
+import type {
+  Agent,
+  Catalog,
+  ChangePage,
+  Counts,
+  Item,
+  ItemPage,
+  MintedToken,
+  Onboarding,
+  RelationPage,
+  Scope,
+  Session,
+  Token,
+  TokenRequest,
+} from "./types.ts";
+
+/** Rows of one page of items; the API refuses more than 500. */
+export const PAGE_ROWS = 200;
+/** Pages of a table that scrolled out of view are forgotten after this time; their tokens are kept. */
+const PAGE_MEMORY_MILLISECONDS = 60_000;
+/** While a machine joins, its steps are asked for this often. */
+const STEP_MILLISECONDS = 1_000;
+
+export const queryClient = new QueryClient({
+  defaultOptions: {
+    queries: {
+      staleTime: 30_000,
+      refetchOnWindowFocus: false,
+      // A client error will not mend itself; a silent network may.
+      retry: (count, error) => count < 2 && !(error instanceof ApiError && error.status >= 400),
+    },
+  },
+});
+
+const id = encodeURIComponent;
+
+export const sessionQuery = queryOptions({
+  queryKey: ["session"],
+  queryFn: ({ signal }) => ask<Session>("api/v1/session", { signal }),
+  staleTime: Infinity,
+});
+
+export const catalogQuery = queryOptions({
+  queryKey: ["classes"],
+  queryFn: ({ signal }) => ask<Catalog>("api/v1/classes", { signal }),
+  staleTime: Infinity,
+});
+
+export const countsQuery = (params: Params = {}) =>
+  queryOptions({
+    queryKey: ["counts", params],
+    queryFn: ({ signal }) => ask<Counts>("api/v1/counts", { params, signal }),
+    placeholderData: keepPreviousData,
+  });
+
+export const itemsPageQuery = (params: Params, token: string) =>
+  queryOptions({
+    queryKey: ["items", params, token],
+    queryFn: ({ signal }) =>
+      ask<ItemPage>("api/v1/items", {
+        params: { ...params, page_size: PAGE_ROWS, page_token: token },
+        signal,
+      }),
+    gcTime: PAGE_MEMORY_MILLISECONDS,
+  });
+
+export const itemSearchQuery = (text: string) =>
+  queryOptions({
+    queryKey: ["item-search", text],
+    queryFn: ({ signal }) =>
+      ask<ItemPage>("api/v1/items", { params: { text, page_size: 12 }, signal }),
+    enabled: text.length > 1,
+    placeholderData: keepPreviousData,
+  });
+
+export const itemQuery = (item: string) =>
+  queryOptions({
+    queryKey: ["item", item],
+    queryFn: ({ signal }) => ask<Item>(`api/v1/items/${id(item)}`, { signal }),
+  });
+
+export const relationsQuery = (item: string) =>
+  infiniteQueryOptions({
+    queryKey: ["relations", item],
+    queryFn: ({ pageParam, signal }) =>
+      ask<RelationPage>(`api/v1/items/${id(item)}/relations`, {
+        params: { page_size: 200, page_token: pageParam },
+        signal,
+      }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_page_token || undefined,
+  });
+
+export const scopesQuery = (item: string) =>
+  queryOptions({
+    queryKey: ["scopes", item],
+    queryFn: ({ signal }) => ask<{ scopes: Scope[] }>(`api/v1/items/${id(item)}/scopes`, { signal }),
+  });
+
+const changePages = (key: readonly unknown[], path: string, params: Params) =>
+  infiniteQueryOptions({
+    queryKey: ["changes", ...key, params],
+    queryFn: ({ pageParam, signal }) =>
+      ask<ChangePage>(path, { params: { ...params, page_size: 100, page_token: pageParam }, signal }),
+    initialPageParam: "",
+    getNextPageParam: (page) => page.next_page_token || undefined,
+  });
+
+export const changesQuery = (params: Params) => changePages(["all"], "api/v1/changes", params);
+
+export const itemChangesQuery = (item: string, withParts: boolean) =>
+  changePages(["item", item], `api/v1/items/${id(item)}/changes`, {
+    with_parts: withParts ? "true" : "",
+  });
+
+export const agentsQuery = queryOptions({
+  queryKey: ["agents"],
+  queryFn: ({ signal }) => ask<{ agents: Agent[] }>("api/v1/agents", { signal }),
+});
+
+export const agentQuery = (agent: string) =>
+  queryOptions({
+    queryKey: ["agents", agent],
+    queryFn: ({ signal }) => ask<Agent>(`api/v1/agents/${id(agent)}`, { signal }),
+  });
+
+export const tokensQuery = queryOptions({
+  queryKey: ["tokens"],
+  queryFn: ({ signal }) => ask<{ tokens: Token[] }>("api/v1/tokens", { signal }),
+});
+
+export const onboardingQuery = (token: string) =>
+  queryOptions({
+    queryKey: ["onboarding", token],
+    queryFn: ({ signal }) => ask<Onboarding>(`api/v1/onboarding/${id(token)}`, { signal }),
+    refetchInterval: (query) =>
+      query.state.data?.steps.every((step) => step.state === "done") ? false : STEP_MILLISECONDS,
+  });
+
+export const mutations = {
+  setup: (body: { code: string; name: string; password: string }) =>
+    ask<unknown>("api/v1/setup", { method: "POST", body }),
+  login: (body: { name: string; password: string }) =>
+    ask<unknown>("api/v1/login", { method: "POST", body }),
+  logout: () => ask<unknown>("api/v1/logout", { method: "POST", body: {} }),
+  revokeAgent: (agent: string) => ask<unknown>(`api/v1/agents/${id(agent)}`, { method: "DELETE" }),
+  mintToken: (body: TokenRequest) => ask<MintedToken>("api/v1/tokens", { method: "POST", body }),
+  revokeToken: (token: string) => ask<unknown>(`api/v1/tokens/${id(token)}`, { method: "DELETE" }),
+};

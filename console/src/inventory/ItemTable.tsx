@@ -1,0 +1,158 @@
+/**
+ * The one table of items: an ARIA grid whose rows are windowed, so that a million items scroll like fifty.
+ *
+ * Rows are plain elements; focus stays on the grid and the current row is told by `aria-activedescendant`.
+ */
+import { useVirtualizer } from "@tanstack/react-virtual";
+import { Link, useNavigate } from "@tanstack/react-router";
+import { type KeyboardEvent, useRef, useState } from "react";
+import type { Params } from "../api/client.ts";
+import { PAGE_ROWS, queryClient } from "../api/queries.ts";
+import type { ClassDefinition } from "../api/types.ts";
+import { t } from "../messages/index.ts";
+import { paths } from "../paths.ts";
+import type { InventorySearch } from "../search.ts";
+import { usePreferences } from "../theme/theme.ts";
+import { Empty, ErrorPanel } from "../ui/states.tsx";
+import { formatNumber } from "../values/format.ts";
+import { TableHead } from "./TableHead.tsx";
+import { TableRow } from "./TableRow.tsx";
+import { columnWidth, tableColumns } from "./columns.ts";
+import { useArrivals } from "./useArrivals.ts";
+import { usePages } from "./usePages.ts";
+
+const ROW_PIXELS = { compact: 28, comfortable: 36 } as const;
+
+interface TableProps {
+  search: InventorySearch;
+  params: Params;
+  definition: ClassDefinition | undefined;
+  total: number | undefined;
+}
+
+export function ItemTable({ search, params, definition, total }: TableProps) {
+  const columns = tableColumns(definition, search.columns);
+  const { density, keys } = usePreferences();
+  const scroller = useRef<HTMLDivElement>(null);
+  const [current, setCurrent] = useState(-1);
+  const [range, setRange] = useState({ first: 0, last: PAGE_ROWS - 1 });
+  const rows = usePages(params, range.first, range.last, total);
+  const arrivals = useArrivals(search.class);
+  const navigate = useNavigate();
+  const virtual = useVirtualizer({
+    count: rows.count,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW_PIXELS[density],
+    overscan: 8,
+    onChange: ({ range: seen }) => {
+      const next = { first: seen?.startIndex ?? 0, last: (seen?.endIndex ?? 0) + PAGE_ROWS / 4 };
+      if (next.first !== range.first || next.last !== range.last) setRange(next);
+    },
+  });
+  const showNew = () => {
+    arrivals.clear();
+    rows.refetch();
+    void queryClient.invalidateQueries({ queryKey: ["counts"] });
+    virtual.scrollToIndex(0);
+  };
+  const press = (event: KeyboardEvent) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const step = rowStep(event.key, keys, Math.floor((scroller.current?.clientHeight ?? 280) / ROW_PIXELS[density]));
+    if (step !== null) {
+      event.preventDefault();
+      const next = Math.max(0, Math.min(rows.reachedCount - 1, step === "first" ? 0 : step === "last" ? Infinity : current + step));
+      setCurrent(next);
+      virtual.scrollToIndex(next);
+    }
+    const item = rows.row(current);
+    if (event.key === "Enter" && item && event.target === event.currentTarget) {
+      void navigate({ to: paths.item, params: { id: item.id } });
+    }
+  };
+  const template = ["minmax(14rem, 1.6fr)", ...(definition ? [] : ["10rem"]), "7rem", ...columns.map(columnWidth), "7.5rem"].join(" ");
+  if (rows.error) return <ErrorPanel error={rows.error} retry={rows.refetch} />;
+  if (rows.isComplete && rows.count === 0) return <Nothing search={search} newCount={arrivals.newCount} show={showNew} />;
+  return (
+    <>
+      {arrivals.newCount > 0 && (
+        <button type="button" className="new-bar" onClick={showNew}>
+          {t("inventory.new", { count: arrivals.newCount })}
+        </button>
+      )}
+      <div
+        ref={scroller}
+        className="grid"
+        role="grid"
+        tabIndex={0}
+        data-shortcut-grid=""
+        aria-label={t("inventory.table", { class: definition?.plural ?? t("inventory.allClasses") })}
+        aria-rowcount={total === undefined ? -1 : total + 1}
+        aria-colcount={columns.length + (definition ? 3 : 4)}
+        aria-activedescendant={current >= 0 ? `row-${current}` : undefined}
+        onKeyDown={press}
+      >
+        <div className="grid-inside" ref={(element) => element?.style.setProperty("--columns", template)}>
+          <TableHead columns={columns} hasClass={!definition} search={search} />
+          <div className="grid-body" role="rowgroup" style={{ blockSize: virtual.getTotalSize() }}>
+            {virtual.getVirtualItems().map(({ index, start }) => (
+              <TableRow
+                key={index}
+                index={index}
+                start={start}
+                item={rows.row(index)}
+                columns={columns}
+                hasClass={!definition}
+                isCurrent={index === current}
+                flashing={arrivals.flashing}
+                choose={setCurrent}
+              />
+            ))}
+          </div>
+        </div>
+      </div>
+      <p className="grid-foot" role="status">
+        {rows.isComplete
+          ? t("common.allLoaded", { count: rows.reachedCount })
+          : total === undefined
+            ? t("common.noCount", { shown: formatNumber(rows.reachedCount) })
+            : t("common.someLoaded", { shown: rows.reachedCount, count: total })}
+      </p>
+    </>
+  );
+}
+
+type Step = number | "first" | "last" | null;
+
+function rowStep(key: string, hasSingleKeys: boolean, page: number): Step {
+  if (key === "ArrowDown" || (hasSingleKeys && key === "j")) return 1;
+  if (key === "ArrowUp" || (hasSingleKeys && key === "k")) return -1;
+  if (key === "PageDown") return page;
+  if (key === "PageUp") return -page;
+  if (key === "Home") return "first";
+  return key === "End" ? "last" : null;
+}
+
+function Nothing({ search, newCount, show }: { search: InventorySearch; newCount: number; show: () => void }) {
+  const isFiltered = Boolean(search.q ?? search.state ?? search.parent);
+  return (
+    <Empty
+      title={t(isFiltered ? "inventory.emptyFilter" : "inventory.empty")}
+      hint={t(isFiltered ? "inventory.emptyFilterHint" : "inventory.emptyHint")}
+    >
+      {newCount > 0 && (
+        <button type="button" className="new-bar" onClick={show}>
+          {t("inventory.new", { count: newCount })}
+        </button>
+      )}
+      {isFiltered ? (
+        <Link className="button" to={paths.inventory} search={{ class: search.class }}>
+          {t("inventory.clearFilter")}
+        </Link>
+      ) : (
+        <Link className="button" to={paths.agentAdd}>
+          {t("add.title")}
+        </Link>
+      )}
+    </Empty>
+  );
+}

@@ -1,0 +1,24 @@
+import { expect, test } from "vitest";
+import { formatMessage } from "./format.ts";
+import { en } from "./en.ts";
+
+test("a missing parameter stays visible", () => {
+  expect(formatMessage("en", "Hello {name}.")).toBe("Hello {name}.");
+});
+
+test("a plural takes the case of the language", () => {
+  const message = "{count, plural, one {# item} other {# items}} in {place}";
+  expect(formatMessage("en", message, { count: 1, place: "fra1" })).toBe("1 item in fra1");
+  expect(formatMessage("en", message, { count: 12431, place: "fra1" })).toBe("12,431 items in fra1");
+});
+
+test("an exact case wins over the rule", () => {
+  expect(formatMessage("en", "{n, plural, =0 {none} one {#} other {#}}", { n: 0 })).toBe("none");
+});
+
+test("every message of the catalogue has balanced braces", () => {
+  for (const [key, message] of Object.entries(en)) {
+    const opened = message.split("{").length;
+    expect(message.split("}").length, key).toBe(opened);
+  }
+});

@@ -1,0 +1,59 @@
+/** The frame of every page behind the login: rail, top bar, content, and the dialogs that any page can open. */
+import { Outlet, useRouterState } from "@tanstack/react-router";
+import { Suspense, lazy, useEffect, useRef, useState } from "react";
+import { stream } from "../live/live.ts";
+import { t } from "../messages/index.ts";
+import { Rail } from "./Rail.tsx";
+import { TopBar } from "./TopBar.tsx";
+import { useShortcuts } from "./keyboard.ts";
+
+const Palette = lazy(() => import("./Palette.tsx"));
+const Shortcuts = lazy(() => import("./Shortcuts.tsx"));
+
+export type Overlay = "palette" | "shortcuts" | null;
+
+/** Moves focus to the content after a change of page, so that a screen reader starts there. */
+function useFocusOnNavigation() {
+  const main = useRef<HTMLElement>(null);
+  const path = useRouterState({ select: (state) => state.resolvedLocation?.pathname });
+  const last = useRef(path);
+  useEffect(() => {
+    if (last.current !== undefined && path !== last.current) main.current?.focus({ preventScroll: true });
+    last.current = path;
+  }, [path]);
+  return main;
+}
+
+export function Shell() {
+  const [overlay, setOverlay] = useState<Overlay>(null);
+  const main = useFocusOnNavigation();
+  useShortcuts(setOverlay);
+  useEffect(() => {
+    stream.start();
+    return () => stream.stop();
+  }, []);
+  return (
+    <div className="shell">
+      <a
+        className="skip button"
+        href="#main"
+        onClick={(event) => {
+          // A plain fragment would be resolved against the `<base>`.
+          event.preventDefault();
+          main.current?.focus();
+        }}
+      >
+        {t("app.skip")}
+      </a>
+      <Rail />
+      <TopBar open={setOverlay} />
+      <main id="main" ref={main} className="main" tabIndex={-1}>
+        <Outlet />
+      </main>
+      <Suspense fallback={null}>
+        {overlay === "palette" && <Palette onClose={() => setOverlay(null)} />}
+        {overlay === "shortcuts" && <Shortcuts onClose={() => setOverlay(null)} />}
+      </Suspense>
+    </div>
+  );
+}
