@@ -1,12 +1,13 @@
 //! The products behind one small interface: hand a record over, wait until all that were handed over are durable.
 //!
 //! All three give a record a rising key and keep its content; for the spool the sequence is the key, for the others it
-//! is eight bytes, big endian. Caches are left at their defaults.
+//! is eight bytes, big endian. Caches are left at their defaults. The spool groups what waits together by itself; the
+//! others get the same from `GroupFlush`, so that four writers never pay for four flushes where one would do.
 
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -80,17 +81,57 @@ impl Writer for SpoolWriter<'_> {
     }
 }
 
+/// Shares flushes: who has to wait joins the next flush that begins after its writes, and the first to come does it
+/// for all.
+#[derive(Default)]
+struct GroupFlush {
+    state: Mutex<FlushState>,
+    finished: Condvar,
+}
+
+#[derive(Default)]
+struct FlushState {
+    asked: u64,
+    done: u64,
+    is_running: bool,
+}
+
+impl GroupFlush {
+    fn wait(&self, flush: impl Fn() -> Result<(), Failure>) -> Result<(), Failure> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.asked += 1;
+        let own = state.asked;
+        while state.done < own {
+            if state.is_running {
+                state = self.finished.wait(state).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            }
+            state.is_running = true;
+            let covered = state.asked;
+            drop(state);
+            let flushed = flush();
+            state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.is_running = false;
+            self.finished.notify_all();
+            flushed?;
+            state.done = covered;
+        }
+        Ok(())
+    }
+}
+
 /// sled: insert, then `flush`, which several threads share.
 pub(crate) struct SledEngine {
     db: sled::Db,
     next: AtomicU64,
+    group: GroupFlush,
 }
 
 impl SledEngine {
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         // Flushing by time is off: every flush is one that a writer waits for.
         let db = sled::Config::new().path(path).flush_every_ms(None).open()?;
-        Ok(Self { db, next: AtomicU64::new(0) })
+        Ok(Self { db, next: AtomicU64::new(0), group: GroupFlush::default() })
     }
 }
 
@@ -110,8 +151,11 @@ impl Writer for SledWriter<'_> {
     }
 
     fn wait(&mut self) -> Result<(), Failure> {
-        self.0.db.flush()?;
-        Ok(())
+        let flush = || {
+            self.0.db.flush()?;
+            Ok(())
+        };
+        self.0.group.wait(flush)
     }
 }
 
@@ -120,13 +164,14 @@ pub(crate) struct FjallEngine {
     db: fjall::Database,
     keyspace: fjall::Keyspace,
     next: AtomicU64,
+    group: GroupFlush,
 }
 
 impl FjallEngine {
     pub(crate) fn open(path: &Path) -> Result<Self, Failure> {
         let db = fjall::Database::builder(path).open()?;
         let keyspace = db.keyspace("records", fjall::KeyspaceCreateOptions::default)?;
-        Ok(Self { db, keyspace, next: AtomicU64::new(0) })
+        Ok(Self { db, keyspace, next: AtomicU64::new(0), group: GroupFlush::default() })
     }
 }
 
@@ -146,7 +191,6 @@ impl Writer for FjallWriter<'_> {
     }
 
     fn wait(&mut self) -> Result<(), Failure> {
-        self.0.db.persist(fjall::PersistMode::SyncData)?;
-        Ok(())
+        self.0.group.wait(|| Ok(self.0.db.persist(fjall::PersistMode::SyncData)?))
     }
 }
