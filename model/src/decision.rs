@@ -180,6 +180,10 @@ pub struct WaitingRecord {
     pub verb: Name,
     /// The item of the observation.
     pub from: Number,
+    /// Who states it.
+    pub source: Number,
+    /// Since when.
+    pub since: Timestamp,
 }
 
 /// A stated connection to an address and port, and what it is bound to now.
@@ -199,6 +203,12 @@ pub struct EndpointRecord {
     pub client: Number,
     /// The host that it runs on.
     pub host: Number,
+    /// The native key of that host for the source.
+    pub within: String,
+    /// Who states it.
+    pub source: Number,
+    /// Since when it is bound as it is.
+    pub since: Timestamp,
     /// The item that it is bound to.
     pub bound: Number,
 }

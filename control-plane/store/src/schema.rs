@@ -50,10 +50,11 @@ CREATE TABLE relation(
 CREATE INDEX relation_to ON relation(to_item);
 CREATE TABLE waiting(
     hash INTEGER NOT NULL, observation INTEGER NOT NULL, verb INTEGER NOT NULL, from_item INTEGER NOT NULL,
-    PRIMARY KEY(hash, observation, verb, from_item)) WITHOUT ROWID;
+    source INTEGER NOT NULL, since INTEGER NOT NULL, PRIMARY KEY(hash, observation, verb)) WITHOUT ROWID;
 CREATE TABLE endpoint(
     observation INTEGER NOT NULL, verb INTEGER NOT NULL, protocol TEXT NOT NULL, address TEXT NOT NULL,
-    port INTEGER NOT NULL, client INTEGER NOT NULL, host INTEGER NOT NULL, bound INTEGER NOT NULL,
+    port INTEGER NOT NULL, client INTEGER NOT NULL, host INTEGER NOT NULL, within TEXT NOT NULL,
+    source INTEGER NOT NULL, since INTEGER NOT NULL, bound INTEGER NOT NULL,
     PRIMARY KEY(observation, verb, protocol, address, port)) WITHOUT ROWID;
 CREATE TABLE change(
     position INTEGER PRIMARY KEY, item INTEGER NOT NULL, class INTEGER NOT NULL, source INTEGER NOT NULL,

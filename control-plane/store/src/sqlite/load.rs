@@ -187,19 +187,22 @@ fn relations(connection: &Connection, names: &Names) -> Result<Vec<KnownRelation
 }
 
 fn waiting(connection: &Connection, names: &Names) -> Result<Vec<WaitingRecord>> {
-    all(connection, "SELECT hash, observation, verb, from_item FROM waiting", |row| {
+    all(connection, "SELECT hash, observation, verb, from_item, source, since FROM waiting", |row| {
         Ok(WaitingRecord {
             hash: unsigned(row.get(0)?),
             observation: row.get(1)?,
             verb: name(names, row.get(2)?)?,
             from: row.get(3)?,
+            source: row.get(4)?,
+            since: Timestamp::from_millis(row.get(5)?),
         })
     })
 }
 
 fn endpoints(connection: &Connection, names: &Names) -> Result<Vec<EndpointRecord>> {
     let question =
-        "SELECT observation, verb, protocol, address, port, client, host, bound FROM endpoint";
+        "SELECT observation, verb, protocol, address, port, client, host, bound, within, source, since
+         FROM endpoint";
     all(connection, question, |row| {
         Ok(EndpointRecord {
             observation: row.get(0)?,
@@ -210,6 +213,9 @@ fn endpoints(connection: &Connection, names: &Names) -> Result<Vec<EndpointRecor
             client: row.get(5)?,
             host: row.get(6)?,
             bound: row.get(7)?,
+            within: row.get(8)?,
+            source: row.get(9)?,
+            since: Timestamp::from_millis(row.get(10)?),
         })
     })
 }

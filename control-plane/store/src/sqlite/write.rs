@@ -195,8 +195,8 @@ fn update_item(connection: &Connection, record: &ItemRecord, revision: u64) -> R
     }
     connection
         .prepare_cached(
-            "UPDATE item SET state = ?2, state_since = ?3, revision = ?4, parent = ?5, local = ?6,
-                 first_seen = ?7 WHERE number = ?1",
+            "UPDATE item SET state = ?2, state_since = ?3, revision = ?4, parent = ?5, local = ?6
+             WHERE number = ?1",
         )?
         .execute(params![
             record.number,
@@ -204,8 +204,7 @@ fn update_item(connection: &Connection, record: &ItemRecord, revision: u64) -> R
             record.state_since.millis(),
             signed(revision),
             record.parent,
-            signed(record.local),
-            record.first_seen.millis()
+            signed(record.local)
         ])?;
     Ok(())
 }
@@ -333,24 +332,31 @@ fn numbered(names: &mut Names, name: &Name) -> u32 {
 }
 
 fn statements(connection: &Connection, names: &mut Names, decision: &Decision) -> Result<()> {
-    let mut remove = connection.prepare_cached(
-        "DELETE FROM waiting WHERE hash = ?1 AND observation = ?2 AND verb = ?3 AND from_item = ?4",
-    )?;
     let mut insert = connection.prepare_cached(
-        "INSERT OR IGNORE INTO waiting(hash, observation, verb, from_item) VALUES (?1, ?2, ?3, ?4)",
+        "INSERT OR REPLACE INTO waiting(hash, observation, verb, from_item, source, since)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
-    for (statement, records) in
-        [(&mut insert, &decision.waiting_added), (&mut remove, &decision.waiting_removed)]
-    {
-        for record in records {
-            statement.execute(params![
-                signed(record.hash),
-                record.observation,
-                numbered(names, &record.verb),
-                record.from
-            ])?;
-        }
+    for record in &decision.waiting_added {
+        insert.execute(params![
+            signed(record.hash),
+            record.observation,
+            numbered(names, &record.verb),
+            record.from,
+            record.source,
+            record.since.millis()
+        ])?;
     }
+    // Removals last: what began to wait and was bound in one decision waits no longer.
+    let mut remove = connection
+        .prepare_cached("DELETE FROM waiting WHERE hash = ?1 AND observation = ?2 AND verb = ?3")?;
+    for record in &decision.waiting_removed {
+        let verb = numbered(names, &record.verb);
+        remove.execute(params![signed(record.hash), record.observation, verb])?;
+    }
+    endpoints(connection, names, decision)
+}
+
+fn endpoints(connection: &Connection, names: &mut Names, decision: &Decision) -> Result<()> {
     let mut remove = connection.prepare_cached(
         "DELETE FROM endpoint
          WHERE observation = ?1 AND verb = ?2 AND protocol = ?3 AND address = ?4 AND port = ?5",
@@ -366,8 +372,8 @@ fn statements(connection: &Connection, names: &mut Names, decision: &Decision) -
         ])?;
     }
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO endpoint(observation, verb, protocol, address, port, client, host, bound)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        "INSERT OR REPLACE INTO endpoint(observation, verb, protocol, address, port, client, host, bound,
+             within, source, since) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     for record in &decision.endpoints {
         insert.execute(params![
@@ -378,7 +384,10 @@ fn statements(connection: &Connection, names: &mut Names, decision: &Decision) -
             record.port,
             record.client,
             record.host,
-            record.bound
+            record.bound,
+            record.within,
+            record.source,
+            record.since.millis()
         ])?;
     }
     Ok(())
