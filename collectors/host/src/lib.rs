@@ -9,18 +9,34 @@
 //!
 //! Deliberately not here: scheduling, fingerprints and sending (the agent), identity (reconciliation).
 
+mod fields;
+#[cfg(target_os = "linux")]
 mod files;
+#[cfg(target_os = "linux")]
+mod linux;
 #[cfg(target_os = "linux")]
 mod machine;
 mod redact;
 #[cfg(target_os = "linux")]
 mod software;
+#[cfg(target_os = "linux")]
+mod watch;
+#[cfg(any(not(target_os = "linux"), test))]
+mod windows;
+
+pub use fields::fields_missing;
 
 use async_trait::async_trait;
 use collector::{
-    CollectError, Collector, Guard, Manifest, Platform, Privilege, Run, ScopeDeclaration, Target,
+    CollectError, Collector, Guard, Manifest, Platform, Privilege, Run, Target,
 };
 use model::{Coverage, relationships};
+use tokio::sync::mpsc::Sender;
+
+#[cfg(target_os = "linux")]
+use linux as platform;
+#[cfg(not(target_os = "linux"))]
+use windows as platform;
 
 /// The native key of the host itself: the parent of everything that the operating system holds.
 pub const HOST: &str = "host";
@@ -35,28 +51,10 @@ pub const NAME: &str = "host";
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HostCollector;
 
-#[cfg(target_os = "linux")]
-const SCOPES_COUNT: usize = machine::SCOPES.len() + software::SCOPES.len();
-
-#[cfg(target_os = "linux")]
-static SCOPES: [ScopeDeclaration; SCOPES_COUNT] = {
-    let mut all = [machine::SCOPES[0]; SCOPES_COUNT];
-    let mut index = 0;
-    while index < SCOPES_COUNT {
-        all[index] = if index < machine::SCOPES.len() {
-            machine::SCOPES[index]
-        } else {
-            software::SCOPES[index - machine::SCOPES.len()]
-        };
-        index += 1;
-    }
-    all
-};
-
 static MANIFEST: Manifest = Manifest {
     name: NAME,
     summary: "Describes the host that the agent runs on: hardware, operating system, storage, network and software.",
-    scopes: &SCOPES,
+    scopes: &platform::SCOPES,
     relationships: &[
         relationships::RUNS_ON,
         relationships::HOSTED_ON,
@@ -105,7 +103,7 @@ impl Collector for HostCollector {
     }
 
     fn guard(&self, target: &Target, scope: &str) -> Option<Guard> {
-        machine::guard(target, scope).or_else(|| software::guard(target, scope))
+        platform::guard(target, scope)
     }
 
     async fn collect(
@@ -114,10 +112,7 @@ impl Collector for HostCollector {
         scope: &str,
         run: &mut Run<'_>,
     ) -> Result<Coverage, CollectError> {
-        if let Some(result) = machine::collect(target, scope, run) {
-            return result;
-        }
-        if let Some(result) = software::collect(target, scope, run) {
+        if let Some(result) = platform::collect(target, scope, run) {
             return result;
         }
         Err(CollectError::UnknownScope {
@@ -126,4 +121,15 @@ impl Collector for HostCollector {
             known: MANIFEST.scope_names(),
         })
     }
+}
+
+/// Reports into `changed` the scopes of the running host that changed, until the receiver is gone.
+///
+/// A scope that was reported should be looked at soon; the intervals of the manifest hold besides. Returns at once
+/// for a target that is not the running host.
+pub async fn watch(target: Target, changed: Sender<&'static str>) {
+    #[cfg(target_os = "linux")]
+    watch::watch(target, changed).await;
+    #[cfg(not(target_os = "linux"))]
+    windows::watch(target, changed).await;
 }

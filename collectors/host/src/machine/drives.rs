@@ -97,7 +97,7 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
         seen.set(&drive::READ_BYTES, sectors_read.saturating_mul(SECTOR_BYTES));
         seen.set(&drive::WRITTEN_BYTES, sectors_written.saturating_mul(SECTOR_BYTES));
     }
-    if seen.facts.get(drive::TRANSPORT.name()).is_none() {
+    if !seen.facts.contains_key(drive::TRANSPORT.name()) {
         // Some drivers name their bus only by the subsystem of the device.
         let subsystem = link_name(&path("device/subsystem"));
         seen = seen.with_some(&drive::TRANSPORT, subsystem.filter(|bus| bus == "virtio"));

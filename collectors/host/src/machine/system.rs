@@ -72,10 +72,8 @@ pub(super) fn space(path: &Path) -> io::Result<Space> {
 /// The letters by which a hypervisor names itself: CPUID leaf 0x40000000.
 #[cfg(target_arch = "x86_64")]
 pub(super) fn hypervisor_leaf() -> [u8; 12] {
-    // CPUID exists on every x86-64 processor, and an unknown leaf gives some other leaf's numbers.
-    #[allow(unused_unsafe, reason = "newer compilers know that the instruction is always there")]
-    // SAFETY: see above; the instruction only writes registers.
-    let leaf = unsafe { core::arch::x86_64::__cpuid(0x4000_0000) };
+    // The instruction exists on every x86-64 processor, and an unknown leaf gives some other leaf's numbers.
+    let leaf = core::arch::x86_64::__cpuid(0x4000_0000);
     let mut letters = [0; 12];
     let words = [leaf.ebx, leaf.ecx, leaf.edx];
     for (place, word) in letters.chunks_exact_mut(4).zip(words) {
@@ -118,7 +116,7 @@ pub(super) fn netlink_dump(
             break;
         }
     }
-    super::netlink::for_each_message(&answer, |kind, body| each(kind, body));
+    super::netlink::for_each_message(&answer, each);
     Ok(())
 }
 
