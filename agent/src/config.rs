@@ -260,7 +260,7 @@ mod tests {
     #[test]
     fn an_unknown_collector_or_scope_is_refused_with_the_known_ones() {
         let error = parse("[collectors.hots]\n").unwrap_err().to_string();
-        assert!(error.contains("`host`"), "{error}");
+        assert!(error.contains("there is: host"), "{error}");
         let error = parse("[collectors.host.scopes.no_such_thing]\n").unwrap_err().to_string();
         assert!(error.contains("no_such_thing"), "{error}");
     }

@@ -258,3 +258,6 @@ impl Sink for Comparison {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

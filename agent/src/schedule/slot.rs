@@ -6,8 +6,9 @@ use collector::ScopeDeclaration;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The longest interval of a scope that changes all the time: a new process is to be known within a minute.
-const VOLATILE_INTERVAL_MAX: Duration = Duration::from_secs(45);
+/// The least interval of a scope that changes all the time, unless configured: a new process is to be known within a
+/// minute, and every look at all of them costs milliseconds.
+const VOLATILE_INTERVAL_LEAST: Duration = Duration::from_secs(45);
 /// Intervals vary by this part of themselves to each side, so that the agents of a fleet do not work in step.
 const JITTER_DIVISOR: u32 = 10;
 /// Looks for the sake of news take at most this part of a processor.
@@ -60,7 +61,7 @@ impl Slot {
         reported_through: u64,
     ) -> Self {
         let declared = if declaration.is_volatile {
-            declaration.interval.min(VOLATILE_INTERVAL_MAX)
+            declaration.interval.max(VOLATILE_INTERVAL_LEAST)
         } else {
             declaration.interval
         };

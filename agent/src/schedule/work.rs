@@ -43,6 +43,7 @@ impl Schedule {
     /// Hands one record to the spool.
     async fn append(&self, class: Priority, record: Vec<u8>) -> Result<u64, AppendError> {
         let sequence = self.around.spool.append(class, record.into()).await?;
+        tracing::trace!(%class, sequence, "accepted");
         self.around.board.complain("spool", None);
         Ok(sequence)
     }
