@@ -1,4 +1,4 @@
-//! `cargo xtask certs`: an authority for development with a server and an agent certificate, in `certs-dev/`.
+//! `cargo xtask certs`: an authority for development and an agent certificate of it, in `certs-dev/`.
 //!
 //! They are made by the product's own code (an example of `pki`), and git ignores them.
 

@@ -49,7 +49,7 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "qemu",
         purpose: "comparison with dmidecode in a guest",
         programs: &[("qemu-system-x86_64", "qemu-system-x86"), ("mmdebstrap", "mmdebstrap")],
-        tests: &["qemu_guest"],
+        tests: &["tables_of_a_guest"],
     },
 ];
 

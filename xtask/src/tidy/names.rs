@@ -30,6 +30,8 @@ const SEAMS: &[Seam] = &[
             "control-plane/src/api",
             "agent/src/uplink",
             "agent/src/enroll",
+            "agent/tests/",
+            "control-plane/tests/",
             "cli/src/",
             "tests/",
         ],

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Lines of a file.
 const FILE_LINES_MAX: usize = 800;
 
-/// Lines of a function, from its name to its closing brace.
+/// Lines of a function, from its name to its closing brace, without blank lines and comments (as clippy counts).
 const FUNCTION_LINES_MAX: usize = 70;
 
 /// Checks one source file.
@@ -99,7 +99,7 @@ fn long_functions(path: &Path, text: &str) -> Vec<Complaint> {
     complaints
 }
 
-/// Lines up to the brace that closes the first one; none when a semicolon comes first.
+/// Lines of code up to the brace that closes the first one; none when a semicolon comes first.
 fn length_of_block(lines: &[&str]) -> Option<usize> {
     let mut depth = 0_usize;
     // Semicolons inside of `[u8; 4]` in the signature are no end.
@@ -114,7 +114,8 @@ fn length_of_block(lines: &[&str]) -> Option<usize> {
                 '}' => {
                     depth = depth.saturating_sub(1);
                     if depth == 0 {
-                        return Some(index + 1);
+                        let lines = lines.iter().take(index + 1);
+                        return Some(lines.filter(|line| !line.trim().is_empty()).count());
                     }
                 }
                 _ => {}
@@ -225,11 +226,11 @@ mod tests {
 
     #[test]
     fn a_long_function_is_complained_about_even_with_braces_in_strings() {
-        let body = "    let _ = \"}}}\"; // }\n".repeat(FUNCTION_LINES_MAX);
+        let body = "    let _ = \"}}}\"; // }\n\n    // only said\n".repeat(FUNCTION_LINES_MAX - 1);
         let complaints = check(Path::new("a.rs"), &format!("//! x\nfn long() {{\n{body}}}\n"));
         assert_eq!(complaints.len(), 1);
         assert_eq!(complaints[0].line, 2);
-        let body = "    x();\n".repeat(FUNCTION_LINES_MAX - 2);
+        let body = "    x();\n\n    // only said\n".repeat(FUNCTION_LINES_MAX - 2);
         assert_eq!(texts("a.rs", &format!("//! x\nfn short() {{\n{body}}}\n")).len(), 0);
     }
 
