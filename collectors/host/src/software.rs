@@ -5,6 +5,8 @@
 //! without reading it also expose `guard`.
 
 mod accounts;
+mod certificates;
+mod containers;
 mod directory;
 mod jobs;
 mod kernel_modules;
@@ -18,6 +20,8 @@ use std::time::Duration;
 
 /// A new process or listener has to be in the graph within a minute; half of it leaves room for the way there.
 const PROCESSES_INTERVAL: Duration = Duration::from_secs(20);
+/// Containers come and go by deployments; the question to the engine costs it some milliseconds.
+const CONTAINERS_INTERVAL: Duration = Duration::from_secs(60);
 /// What hardly changes is looked at each quarter of an hour; its guard makes that nearly free.
 const QUARTER: Duration = Duration::from_secs(900);
 /// Files answer in microseconds; a network file system that hangs must not hold the agent up.
@@ -34,7 +38,7 @@ const fn scope(
 const PACKAGE: &[&str] = &[classes::package::CLASS.name];
 
 /// The scopes of this half.
-pub(crate) const SCOPES: [ScopeDeclaration; 13] = [
+pub(crate) const SCOPES: [ScopeDeclaration; 16] = [
     ScopeDeclaration {
         name: "processes",
         summary: "Programs that run, what they listen on and what they are connected to.",
@@ -63,7 +67,21 @@ pub(crate) const SCOPES: [ScopeDeclaration; 13] = [
         "Modules that are loaded into the kernel.",
         &[classes::kernel_module::CLASS.name],
     ),
+    scope(
+        "certificates",
+        "X.509 certificates that lie where services keep theirs or that a configuration names.",
+        &[classes::certificate::CLASS.name],
+    ),
+    ScopeDeclaration {
+        name: "containers",
+        summary: "Containers and images of Docker, Podman and containerd.",
+        classes: &[classes::container::CLASS.name, classes::container_image::CLASS.name],
+        interval: CONTAINERS_INTERVAL,
+        time_limit: TIME_LIMIT,
+        is_volatile: false,
+    },
     scope("packages.dpkg", "Packages that dpkg installed.", PACKAGE),
+    scope("packages.rpm", "Packages that rpm installed.", PACKAGE),
     scope("packages.apk", "Packages that Alpine's apk installed.", PACKAGE),
     scope("packages.pacman", "Packages that pacman installed.", PACKAGE),
     scope("packages.python", "Python distributions, by folder.", PACKAGE),
@@ -83,6 +101,8 @@ pub(crate) fn collect(
         "processes" => processes::collect(target, run),
         "accounts" => accounts::collect(target, run),
         "units" => units::collect(target, run),
+        "certificates" => certificates::collect(target, run),
+        "containers" => containers::collect(target, run),
         "jobs" => jobs::collect(target, run),
         "kernel_modules" => kernel_modules::collect(target, run),
         _ => packages::collect(target, scope, run)?,
@@ -95,6 +115,8 @@ pub(crate) fn guard(target: &Target, scope: &str) -> Option<Guard> {
     match scope {
         "accounts" => Some(accounts::guard(target)),
         "units" => Some(units::guard(target)),
+        "certificates" => Some(certificates::guard(target)),
+        "containers" => containers::guard(target),
         "jobs" => Some(jobs::guard(target)),
         "kernel_modules" => Some(kernel_modules::guard(target)),
         _ => packages::guard(target, scope),

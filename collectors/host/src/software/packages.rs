@@ -14,6 +14,7 @@ mod pacman;
 mod places;
 mod purl;
 mod python;
+mod rpm;
 mod stanza;
 
 use crate::files::{self, Refusal};
@@ -153,6 +154,7 @@ fn leading_number(text: &str) -> (&str, &str) {
 pub(super) fn collect(target: &Target, scope: &str, run: &mut Run<'_>) -> Option<Coverage> {
     Some(match scope {
         "packages.dpkg" => dpkg::collect(target, run),
+        "packages.rpm" => rpm::collect(target, run),
         "packages.apk" => apk::collect(target, run),
         "packages.pacman" => pacman::collect(target, run),
         "packages.python" => python::collect(target, run),
@@ -168,6 +170,7 @@ pub(super) fn collect(target: &Target, scope: &str, run: &mut Run<'_>) -> Option
 pub(super) fn guard(target: &Target, scope: &str) -> Option<Guard> {
     Some(match scope {
         "packages.dpkg" => dpkg::guard(target),
+        "packages.rpm" => rpm::guard(target),
         "packages.apk" => apk::guard(target),
         "packages.pacman" => pacman::guard(target),
         "packages.python" => python::guard(target),
