@@ -293,3 +293,6 @@ impl Schedule {
         self.around.board.complain("spool", Some(sentence));
     }
 }
+
+#[cfg(test)]
+mod tests;

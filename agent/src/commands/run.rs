@@ -14,7 +14,7 @@ use crate::stop::{Stop, stop};
 use crate::uplink::{self, Backoff, Ended, Uplink};
 use crate::{collectors, control, enrollment, evidence, limits, place};
 use anyhow::Context;
-use collector::{Collector, Target};
+use collector::Target;
 use environment::{Clock, Randomness, RealDisk, SystemClock, SystemRandomness};
 use model::{SourceId, Timestamp};
 use spool::{Options, Spool};
@@ -39,6 +39,13 @@ struct Common {
     store: Store,
     clock: Arc<dyn Clock>,
     randomness: Arc<dyn Randomness>,
+}
+
+/// What belongs to one life of the spool.
+struct Life {
+    spool: Spool,
+    board: Board,
+    wanted: mpsc::Sender<String>,
 }
 
 pub(super) async fn run(state: &Path, config: Config, how: Enroll) -> anyhow::Result<Outcome> {
@@ -183,41 +190,29 @@ impl Common {
         is_new: bool,
         stop: &mut Stop,
     ) -> anyhow::Result<Ended> {
-        let spool = self.open_spool()?;
         let enrolled = &identity.enrolled;
-        let board = Board::new(About {
+        let about = About {
             version: crate::VERSION.to_owned(),
             agent_id: enrolled.agent_id.to_string(),
             site: enrolled.site.clone(),
             pid: std::process::id(),
             started_at: Timestamp::from(self.clock.wall()),
-        });
+        };
         let target = Target {
             id: enrolled.agent_id.to_string(),
             site: enrolled.site.clone(),
             root: self.config.root.value.clone(),
         };
-        let collector = collectors::by_name(collector_host::NAME)
-            .context("this build has no collector for its own host")?;
         let (wanted_sender, wanted) = mpsc::channel(NEWS_MAX);
         let (changed_sender, changed) = mpsc::channel(NEWS_MAX);
+        let life =
+            Life { spool: self.open_spool()?, board: Board::new(about), wanted: wanted_sender };
         let mut tasks = tokio::task::JoinSet::new();
-        self.start_control(&mut tasks, &board, &spool, stop);
+        self.start_control(&mut tasks, &life, stop);
         tasks.spawn(watch(target.clone(), changed_sender, stop.clone()));
-        let schedule = Schedule::new(Surroundings {
-            collector,
-            target: target.clone(),
-            state: self.state.clone(),
-            context: self.context(&target),
-            spool: spool.clone(),
-            board: board.clone(),
-            clock: Arc::clone(&self.clock),
-            randomness: Arc::clone(&self.randomness),
-            config: Arc::clone(&self.config),
-        });
+        let schedule = self.schedule(target, &life)?;
         tasks.spawn(schedule.run(News { changed, wanted }, stop.clone()));
-        let uplink =
-            self.uplink(identity, is_new, (&spool, &board), (collector, &target), wanted_sender);
+        let uplink = Uplink::new(self.uplink(identity, is_new, &life));
         let ended = uplink.run(stop.clone()).await;
         if matches!(ended, Ended::SpoolSetBack(_)) {
             tasks.shutdown().await;
@@ -231,55 +226,62 @@ impl Common {
         Ok(ended)
     }
 
-    fn uplink(
-        &self,
-        identity: Identity,
-        is_new: bool,
-        (spool, board): (&Spool, &Board),
-        (collector, target): (&dyn Collector, &Target),
-        wanted: mpsc::Sender<String>,
-    ) -> Uplink {
+    fn schedule(&self, target: Target, life: &Life) -> anyhow::Result<Schedule> {
+        let collector = collectors::by_name(collector_host::NAME)
+            .context("this build has no collector for its own host")?;
+        Ok(Schedule::new(Surroundings {
+            collector,
+            context: self.context(&target),
+            target,
+            state: self.state.clone(),
+            spool: life.spool.clone(),
+            board: life.board.clone(),
+            clock: Arc::clone(&self.clock),
+            randomness: Arc::clone(&self.randomness),
+            config: Arc::clone(&self.config),
+        }))
+    }
+
+    /// What the uplink needs; `is_new` when a person waits for this very enrollment.
+    fn uplink(&self, identity: Identity, is_new: bool, life: &Life) -> uplink::Surroundings {
         let endpoints = if self.config.endpoints.value.is_empty() {
             identity.enrolled.endpoints.clone()
         } else {
             self.config.endpoints.value.clone()
         };
         let is_boot = evidence::uptime_seconds().is_some_and(|uptime| uptime < BOOT_SECONDS);
-        let spread = if is_boot { BOOT_SPREAD } else { START_SPREAD };
-        // Whoever has just enrolled is waited for by a person.
-        let spread = if is_new { Duration::ZERO } else { spread };
-        Uplink::new(uplink::Surroundings {
-            identity,
+        let spread = match (is_new, is_boot) {
+            (true, _) => Duration::ZERO,
+            (false, true) => BOOT_SPREAD,
+            (false, false) => START_SPREAD,
+        };
+        uplink::Surroundings {
             store: self.store.clone(),
-            spool: spool.clone(),
-            board: board.clone(),
-            wanted,
+            spool: life.spool.clone(),
+            board: life.board.clone(),
+            wanted: life.wanted.clone(),
             endpoints,
             source: SourceId {
-                collector: collector.manifest().name.to_owned(),
-                target: target.id.clone(),
+                collector: collector_host::NAME.to_owned(),
+                target: identity.enrolled.agent_id.to_string(),
             },
             clock: Arc::clone(&self.clock),
             randomness: Arc::clone(&self.randomness),
             start_spread: self.config.start_spread.value.unwrap_or(spread),
             pause_max: self.config.pause_max.value,
-        })
+            identity,
+        }
     }
 
     /// The socket for `status`. Without it the agent works all the same.
-    fn start_control(
-        &self,
-        tasks: &mut tokio::task::JoinSet<()>,
-        board: &Board,
-        spool: &Spool,
-        stop: &Stop,
-    ) {
+    fn start_control(&self, tasks: &mut tokio::task::JoinSet<()>, life: &Life, stop: &Stop) {
         #[cfg(unix)]
         {
             let path = place::socket_path(&self.state);
             match control::listen(&path) {
                 Ok(listener) => {
-                    let (board, spool, stop) = (board.clone(), spool.clone(), stop.clone());
+                    let (board, spool) = (life.board.clone(), life.spool.clone());
+                    let stop = stop.clone();
                     tasks.spawn(async move {
                         control::serve(listener, board, spool, stop).await;
                         // A socket that nobody answers on says less than none.
@@ -289,17 +291,23 @@ impl Common {
                 Err(error) => {
                     let why = format!("cannot listen on `{}`: {}", path.display(), chain(&error));
                     tracing::warn!(why, "`dharma-agent status` will not work");
-                    board.complain("socket", Some(why));
+                    life.board.complain("socket", Some(why));
                 }
             }
         }
         #[cfg(not(unix))]
-        let _ = (tasks, board, spool, stop);
+        let _ = (tasks, life, stop);
     }
 }
 
-/// Keeps the way for news open until told to stop; changes are found by the intervals.
-async fn watch(_target: Target, changed: mpsc::Sender<&'static str>, mut stop: Stop) {
-    stop.wanted().await;
-    drop(changed);
+/// Tells the schedule what changed, until told to stop.
+async fn watch(target: Target, changed: mpsc::Sender<&'static str>, mut stop: Stop) {
+    tokio::select! {
+        () = stop.wanted() => {}
+        () = collector_host::watch(target, changed) => {
+            // An image or another system than Linux; or the kernel gave no more watches.
+            tracing::info!("changes are not watched; they are found by the intervals");
+            stop.wanted().await;
+        }
+    }
 }

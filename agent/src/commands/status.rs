@@ -1,11 +1,10 @@
 //! `status`: what the running agent says of itself.
 
 use super::{Outcome, output};
-use crate::board::ConnectionState;
+use crate::board::{Connection, ConnectionState, ScopeStatus};
 use crate::control::{self, Status};
 use crate::place;
 use anyhow::Context;
-use model::Timestamp;
 use std::path::Path;
 
 pub(super) fn status(state: &Path, is_json: bool) -> anyhow::Result<Outcome> {
@@ -24,18 +23,19 @@ pub(super) fn status(state: &Path, is_json: bool) -> anyhow::Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-fn since(at: Timestamp) -> String {
-    output::moment(at)
-}
-
 fn show(status: &Status) {
     let about = &status.about;
     output::line(format_args!("dharma-agent {} (process {})", about.version, about.pid));
     let site =
         if about.site.is_empty() { String::new() } else { format!(" at site {}", about.site) };
     output::line(format_args!("Agent        {}{site}", about.agent_id));
-    output::line(format_args!("Certificate  until {}", since(status.certificate_expires)));
-    let connection = &status.connection;
+    output::line(format_args!("Certificate  until {}", output::moment(status.certificate_expires)));
+    show_connection(&status.connection);
+    show_rest(status);
+    show_scopes(&status.scopes);
+}
+
+fn show_connection(connection: &Connection) {
     let state = match connection.state {
         ConnectionState::Starting => "starting",
         ConnectionState::Connecting => "connecting to",
@@ -47,7 +47,7 @@ fn show(status: &Status) {
     output::line(format_args!(
         "Connection   {state} {} since {}",
         connection.endpoint,
-        since(connection.since)
+        output::moment(connection.since)
     ));
     if let Some(error) = &connection.last_error {
         output::line(format_args!("             {error}"));
@@ -55,8 +55,11 @@ fn show(status: &Status) {
     if let Some(next) = connection.next_attempt
         && connection.state != ConnectionState::Connected
     {
-        output::line(format_args!("             next attempt {}", since(next)));
+        output::line(format_args!("             next attempt {}", output::moment(next)));
     }
+}
+
+fn show_rest(status: &Status) {
     let (pending, bytes) = status
         .spool
         .classes
@@ -79,8 +82,10 @@ fn show(status: &Status) {
         output::line(format_args!("Complaint    {complaint}"));
     }
     output::line(format_args!(""));
-    let rows: Vec<Vec<String>> = status
-        .scopes
+}
+
+fn show_scopes(scopes: &[ScopeStatus]) {
+    let rows: Vec<Vec<String>> = scopes
         .iter()
         .map(|scope| {
             let coverage = scope.coverage.as_ref();

@@ -20,7 +20,7 @@ impl Receiver {
             assert!(part.len() <= 512 * 1024, "{} bytes", part.len());
             let record = v1::Record::decode(part.as_slice()).unwrap();
             let Some(v1::record::Content::Report(report)) = record.content else { panic!() };
-            assert_eq!(report.part as usize, index);
+            assert_eq!(usize::try_from(report.part), Ok(index));
             assert_eq!(report.is_last, index + 1 == parts.len());
             for seen in report.observations {
                 let hash = ContentHash::of(&seen.class, &seen.native_key, &seen.body);
@@ -39,7 +39,7 @@ impl Receiver {
                     self.held.retain(|key, _| listed.contains(key));
                 }
                 self.digest = convert::digest_from(&report.digest).unwrap();
-                assert_eq!(report.seen_count as usize, self.held.len());
+                assert_eq!(usize::try_from(report.seen_count), Ok(self.held.len()));
             }
             self.coverage = Some(coverage);
         }
