@@ -1,0 +1,375 @@
+//! What one batch, beat or sweep does: sequences, scopes, runs; everything about items is the reconciler's.
+//!
+//! Invariants: a sequence is checked before anything of its batch is used; a record is used or kept aside as rejected,
+//! and acknowledged either way; what a run did not list is gone only when every part of it came and its scope was
+//! complete.
+
+use super::load::Parts;
+use super::prepare::{Content, Entry, INVENTORY, Prepared, Readings, Report, Seen};
+use super::state::State;
+use super::{Outcome, SubmitError};
+use model::decision::{CommittedRecord, Decision, Number, RejectedRecord};
+use model::{AgentId, Catalog, CoverageStatus, Observation, SourceId, Timestamp};
+use proto::convert::{self, Names};
+use proto::v1;
+use reconcile::{Error, Past, Reconciler, Sight};
+use std::sync::Arc;
+
+/// Confirmations of one beat; an agent has a few dozen scopes for each source.
+const CONFIRMATIONS_MAX: usize = 16_384;
+
+/// Letters of a rejection's detail.
+const DETAIL_LETTERS_MAX: usize = 400;
+
+pub(super) struct Applier {
+    reconciler: Reconciler,
+    state: State,
+    names: Names,
+    catalog: Arc<Catalog>,
+    now: Timestamp,
+}
+
+/// Why a record, or a part of it, was not used.
+struct Rejection {
+    code: &'static str,
+    detail: String,
+}
+
+/// A record being used: who sent it, and what came of it so far.
+struct Use<'a> {
+    agent: AgentId,
+    site: &'a str,
+    rejections: Vec<Rejection>,
+    need_full: Vec<(SourceId, String)>,
+}
+
+type Result<T> = std::result::Result<T, SubmitError>;
+
+fn unavailable(error: &Error) -> SubmitError {
+    SubmitError::Unavailable { detail: error.to_string() }
+}
+
+impl Applier {
+    pub(super) fn new(reconciler: Reconciler, state: State, parts: &Parts) -> Self {
+        let catalog = Arc::clone(&parts.catalog);
+        Self { reconciler, state, names: Names::built_in(), catalog, now: parts.now() }
+    }
+
+    pub(super) fn begin(&mut self, now: Timestamp) {
+        self.now = now;
+        self.reconciler.begin(now);
+    }
+
+    pub(super) fn finish(&mut self, past: &dyn Past) -> std::result::Result<Decision, Error> {
+        self.reconciler.finish(past)
+    }
+
+    pub(super) fn committed(&self, agent: AgentId, epoch: u64) -> Vec<v1::Committed> {
+        (0..super::prepare::CLASSES_COUNT)
+            .filter_map(|class| {
+                let sequence = *self.state.committed.get(&(agent, epoch, class))?;
+                Some(v1::Committed { class, sequence })
+            })
+            .collect()
+    }
+
+    pub(super) fn batch(
+        &mut self,
+        past: &dyn Past,
+        agent: AgentId,
+        site: &str,
+        batch: Prepared,
+    ) -> Result<Outcome> {
+        let key = (agent, batch.epoch, batch.class);
+        let spans = batch.entries.iter().map(|entry| match &entry.content {
+            Content::Gap { through, .. } => (entry.sequence, *through),
+            _ => (entry.sequence, entry.sequence),
+        });
+        self.state.check(key, spans).map_err(|broken| SubmitError::Refused {
+            code: "SEQUENCE_BROKEN",
+            detail: format!(
+                "sequence {} was expected and {} came; go on behind what the next welcome says",
+                broken.expected, broken.found
+            ),
+        })?;
+        let mut acknowledgement = v1::Acknowledgement {
+            epoch: batch.epoch,
+            class: batch.class,
+            sequence: self.state.committed.get(&key).copied().unwrap_or(0),
+            rejected: Vec::new(),
+        };
+        let before = acknowledgement.sequence;
+        let mut used = Use { agent, site, rejections: Vec::new(), need_full: Vec::new() };
+        for Entry { sequence, content } in batch.entries {
+            if sequence <= acknowledgement.sequence {
+                continue;
+            }
+            acknowledgement.sequence = match &content {
+                Content::Gap { through, .. } => *through,
+                _ => sequence,
+            };
+            let kept = self.entry(past, &mut used, batch.class, content)?;
+            if let Some(rejection) = used.rejections.first() {
+                let code = rejection.code;
+                let detail = summary(&used.rejections);
+                let code_text = code.to_owned();
+                let shown = detail.clone();
+                acknowledgement.rejected.push(v1::Rejected {
+                    sequence,
+                    code: code_text,
+                    detail: shown,
+                });
+                let (epoch, class) = (batch.epoch, batch.class);
+                let record =
+                    RejectedRecord { agent, epoch, class, sequence, code, detail, bytes: kept };
+                self.reconciler.decision_mut().rejected.push(record);
+                used.rejections.clear();
+            }
+        }
+        if acknowledgement.sequence > before {
+            let (epoch, class, sequence) = (batch.epoch, batch.class, acknowledgement.sequence);
+            self.state.committed.insert(key, sequence);
+            let record = CommittedRecord { agent, epoch, class, sequence };
+            self.reconciler.decision_mut().committed.push(record);
+        }
+        Ok(Outcome { acknowledgement: Some(acknowledgement), need_full: used.need_full })
+    }
+
+    /// Uses one entry; gives the bytes to keep when it could not be used at all.
+    fn entry(
+        &mut self,
+        past: &dyn Past,
+        used: &mut Use<'_>,
+        class: u32,
+        content: Content,
+    ) -> Result<Vec<u8>> {
+        match content {
+            Content::Report(report) => self.report(past, used, *report)?,
+            Content::Readings(readings) => self.readings(used, *readings),
+            Content::Gap { through, count, reason } => {
+                tracing::warn!(agent = %used.agent, class, through, count, reason, "an agent lost records");
+                if class == INVENTORY {
+                    self.lose_track(used);
+                }
+            }
+            Content::Poison { code, detail, bytes } => {
+                used.rejections.push(Rejection { code, detail });
+                return Ok(bytes.to_vec());
+            }
+        }
+        Ok(Vec::new())
+    }
+
+    /// Something of the inventory is lost: every scope of the agent is asked for.
+    fn lose_track(&mut self, used: &mut Use<'_>) {
+        for (source, name, scope) in self.reconciler.scopes_of(used.agent) {
+            if source.target != used.agent.to_string() || source.collector == "reconcile" {
+                continue;
+            }
+            self.state.unsure.insert(scope);
+            if self.state.may_ask(scope, self.now) {
+                used.need_full.push((source, name.into_owned()));
+            }
+        }
+    }
+
+    fn is_assigned(agent: AgentId, source: &SourceId) -> bool {
+        // `reconcile` and `rule` are what the control plane itself says; nobody else may say it for them.
+        source.target == agent.to_string()
+            && source.collector != "reconcile"
+            && source.collector != "rule"
+    }
+
+    fn report(&mut self, past: &dyn Past, used: &mut Use<'_>, report: Report) -> Result<()> {
+        if !Self::is_assigned(used.agent, &report.source) {
+            used.rejections.push(Rejection {
+                code: "SOURCE_NOT_ASSIGNED",
+                detail: format!("the source {} is not assigned to this agent", report.source),
+            });
+            return Ok(());
+        }
+        let failed = |error| unavailable(&error);
+        let source =
+            self.reconciler.source(&report.source, used.agent, used.site).map_err(failed)?;
+        let scope = self.reconciler.scope(source, &report.scope).map_err(failed)?;
+        let run = self.state.run(scope, report.run, report.part, report.is_last);
+        let mut sight =
+            Sight { source, scope, native: 0, content: 0, at: report.finished_at, mark: run.mark };
+        for seen in report.seen {
+            sight.native = seen.native;
+            sight.content = seen.content;
+            self.observe(past, used, &sight, seen)?;
+        }
+        let is_complete = report.coverage.status == CoverageStatus::Complete;
+        let mut are_gone = true;
+        if !report.is_full && is_complete && !report.removed.is_empty() {
+            let removed = &report.removed;
+            are_gone =
+                self.reconciler.disappear_all(past, scope, removed, sight.at).map_err(failed)?;
+        }
+        if !report.is_last {
+            return Ok(());
+        }
+        if report.is_full && is_complete && run.is_intact {
+            let gone = self.reconciler.unmarked(scope, run.mark);
+            are_gone &=
+                self.reconciler.disappear_all(past, scope, &gone, sight.at).map_err(failed)?;
+        }
+        if let Some(state) = self.reconciler.scope_state_mut(scope) {
+            state.looked_at = state.looked_at.max(report.finished_at);
+            if is_complete {
+                state.complete_at = state.complete_at.max(Some(report.finished_at));
+            }
+            state.coverage = report.coverage;
+        }
+        let known = self.reconciler.scope_state(scope).map(|state| state.digest);
+        if known == report.digest {
+            self.state.agreed(scope);
+        } else if are_gone && self.state.may_ask(scope, self.now) {
+            used.need_full.push((report.source, report.scope));
+        }
+        Ok(())
+    }
+
+    fn observe(
+        &mut self,
+        past: &dyn Past,
+        used: &mut Use<'_>,
+        sight: &Sight,
+        seen: Seen,
+    ) -> Result<()> {
+        if self.reconciler.is_unchanged(sight) {
+            if !seen.wire.readings.is_empty()
+                && let Some(number) = self.reconciler.observation_number(sight.native, sight.scope)
+            {
+                self.read(used, number, sight.at, seen.wire.readings);
+            }
+            return Ok(());
+        }
+        let native_key = seen.wire.native_key.clone();
+        let observation = match convert::observation_from(&self.names, seen.wire) {
+            Ok(observation) => observation,
+            Err(error) => {
+                let detail = format!("`{native_key}`: {error}");
+                used.rejections.push(Rejection { code: "MALFORMED", detail });
+                return Ok(());
+            }
+        };
+        if let Some(rejection) = self.violation(&observation) {
+            used.rejections.push(rejection);
+            return Ok(());
+        }
+        match self.reconciler.observe(past, sight, observation) {
+            Ok(()) => Ok(()),
+            Err(error @ Error::ClassChanged { .. }) => {
+                let rejection = Rejection { code: "VALIDATION_FAILED", detail: error.to_string() };
+                used.rejections.push(rejection);
+                Ok(())
+            }
+            Err(error) => Err(unavailable(&error)),
+        }
+    }
+
+    fn violation(&self, observation: &Observation) -> Option<Rejection> {
+        let class = self.catalog.class(&observation.class)?;
+        let values = observation.facts.iter().chain(&observation.readings);
+        for (name, value) in values {
+            if let Some(declared) = class.attribute(name)
+                && !value.fits(declared.kind)
+            {
+                let violation = self.catalog.check(&observation.class, name, value).err()?;
+                let detail = format!("`{}`: {violation}", observation.native_key);
+                return Some(Rejection { code: "VALIDATION_FAILED", detail });
+            }
+        }
+        None
+    }
+
+    fn readings(&mut self, used: &mut Use<'_>, readings: Readings) {
+        if !Self::is_assigned(used.agent, &readings.source) {
+            used.rejections.push(Rejection {
+                code: "SOURCE_NOT_ASSIGNED",
+                detail: format!("the source {} is not assigned to this agent", readings.source),
+            });
+            return;
+        }
+        for (native, values) in readings.items {
+            // Readings of what was not observed, or is not yet, say nothing: the next look brings them again.
+            if let Some(number) = self.reconciler.any_observation(native) {
+                self.read(used, number, readings.at, values);
+            }
+        }
+    }
+
+    fn read(
+        &mut self,
+        used: &mut Use<'_>,
+        number: Number,
+        at: Timestamp,
+        values: Vec<v1::Attribute>,
+    ) {
+        match convert::readings_from(&self.names, values) {
+            Ok(values) => self.reconciler.read(number, at, values),
+            Err(error) => {
+                used.rejections.push(Rejection { code: "MALFORMED", detail: error.to_string() })
+            }
+        }
+    }
+
+    /// Scopes that were looked at and found as they were.
+    pub(super) fn confirm(
+        &mut self,
+        agent: AgentId,
+        confirmations: Vec<v1::ScopeConfirmation>,
+    ) -> Result<Outcome> {
+        let mut outcome = Outcome::default();
+        for confirmation in confirmations.into_iter().take(CONFIRMATIONS_MAX) {
+            let parsed = convert::scope_from(confirmation.scope).and_then(|(source, scope)| {
+                Ok((source, scope, convert::digest_from(&confirmation.digest)?))
+            });
+            let (source, name, digest) = parsed.map_err(|error| SubmitError::Refused {
+                code: "MALFORMED",
+                detail: error.to_string(),
+            })?;
+            if !Self::is_assigned(agent, &source) {
+                continue;
+            }
+            let looked_at = Timestamp::from_millis(confirmation.looked_at);
+            let scope = self.reconciler.known_scope(&source, &name);
+            let state = scope.and_then(|scope| Some((scope, self.reconciler.scope_state(scope)?)));
+            match state {
+                Some((scope, state)) if state.digest == digest => {
+                    let is_complete = state.coverage.status == CoverageStatus::Complete;
+                    self.state.agreed(scope);
+                    if let Some(state) = self.reconciler.scope_state_mut(scope) {
+                        state.looked_at = state.looked_at.max(looked_at);
+                        if is_complete {
+                            state.complete_at = state.complete_at.max(Some(looked_at));
+                        }
+                    }
+                }
+                // Scope 0 stands for all scopes that are not known yet; they are asked for at once.
+                Some((scope, _)) if !self.state.may_ask(scope, self.now) => {}
+                _ => outcome.need_full.push((source, name)),
+            }
+        }
+        Ok(outcome)
+    }
+
+    pub(super) fn sweep(&mut self, past: &dyn Past, limit: usize) -> Result<Outcome> {
+        let now = self.now;
+        self.reconciler.sweep(past, now, limit).map_err(|error| unavailable(&error))?;
+        Ok(Outcome::default())
+    }
+}
+
+/// The first reason, and how many more there are.
+fn summary(rejections: &[Rejection]) -> String {
+    let first = rejections.first().map_or("", |rejection| rejection.detail.as_str());
+    let more = match rejections.len() {
+        0 | 1 => String::new(),
+        count => format!(" (and {} more)", count.saturating_sub(1)),
+    };
+    let first: String = first.chars().take(DETAIL_LETTERS_MAX).collect();
+    format!("{first}{more}")
+}

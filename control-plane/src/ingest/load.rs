@@ -1,0 +1,96 @@
+//! Loading what is known from the store into the reconciler, the topology and the spool positions.
+
+use super::state::State;
+use environment::{Clock, Randomness};
+use model::{Catalog, ItemId, Timestamp};
+use reconcile::{Known, Reconciler};
+use std::sync::Arc;
+use store::observed::{CommitError, ItemStore, Snapshot};
+use topology::Graph;
+
+/// What everything is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Parts {
+    pub(super) catalog: Arc<Catalog>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) randomness: Arc<dyn Randomness>,
+}
+
+impl Parts {
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.wall().into()
+    }
+}
+
+/// Everything that is known.
+pub(super) struct Loaded {
+    pub(super) reconciler: Reconciler,
+    pub(super) graph: Graph,
+    pub(super) state: State,
+}
+
+pub(super) async fn load(store: &dyn ItemStore, parts: &Parts) -> Result<Loaded, CommitError> {
+    let snapshot = store.load().await?;
+    let randomness = Arc::clone(&parts.randomness);
+    let clock = Arc::clone(&parts.clock);
+    let new_id = Box::new(move |_: Timestamp| {
+        let mut random = [0; 10];
+        randomness.fill(&mut random);
+        ItemId::new_v7(clock.wall().into(), random)
+    });
+    let mut reconciler = Reconciler::new(Arc::clone(&parts.catalog), new_id);
+    let mut graph = Graph::new();
+    let mut state = State::default();
+    for record in &snapshot.committed {
+        state.committed.insert((record.agent, record.epoch, record.class), record.sequence);
+    }
+    take_over(snapshot, &mut reconciler, &mut graph);
+    Ok(Loaded { reconciler, graph, state })
+}
+
+fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler, graph: &mut Graph) {
+    snapshot.sources.into_iter().for_each(|record| reconciler.know(Known::Source(record)));
+    snapshot.scopes.into_iter().for_each(|record| reconciler.know(Known::Scope(record)));
+    // Items first, all of them: a part can have a lower number than the item that it moved to.
+    for item in &snapshot.items {
+        graph.add_item(item.number, item.id, &item.class, 0);
+    }
+    for item in snapshot.items {
+        if item.parent != 0 {
+            let verb = model::Name::Borrowed(model::relationships::PART_OF);
+            graph.relate(item.number, &verb, item.parent);
+        }
+        reconciler.know(Known::Item {
+            class: item.class,
+            parent: item.parent,
+            local: item.local,
+            state: item.state,
+            state_since: item.state_since,
+        });
+    }
+    for observation in snapshot.observations {
+        reconciler.know(Known::Observation {
+            number: observation.number,
+            native: observation.native,
+            scope: observation.scope,
+            item: observation.item,
+            content: observation.content,
+            is_present: observation.is_present,
+        });
+    }
+    for key in snapshot.keys {
+        let (hash, key_type, item) = (key.hash, key.key_type, key.item);
+        reconciler.know(Known::Key { hash, key_type, item });
+    }
+    for relation in snapshot.relations {
+        graph.relate(relation.from, &relation.verb, relation.to);
+        let (from, verb, to) = (relation.from, relation.verb, relation.to);
+        reconciler.know(Known::Relation { from, verb, to, owner: relation.owner });
+    }
+    for record in snapshot.whole {
+        reconciler.know(Known::Whole(Box::new(record)));
+    }
+    snapshot.waiting.into_iter().for_each(|record| reconciler.know(Known::Waiting(record)));
+    snapshot.endpoints.into_iter().for_each(|record| reconciler.know(Known::Endpoint(record)));
+    reconciler.settle();
+}
