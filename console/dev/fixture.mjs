@@ -53,7 +53,9 @@ function items(response, params) {
 
 function counts(response, params) {
   const found = world.items.filter((item) => matches(item, params));
-  const classes = [...Map.groupBy(found, (item) => item.class)].map(([name, list]) => ({ class: name, count: list.length }));
+  const tally = new Map();
+  for (const item of found) tally.set(item.class, (tally.get(item.class) ?? 0) + 1);
+  const classes = [...tally].map(([name, count]) => ({ class: name, count }));
   const total = params.get("class") ? (classes.find((each) => each.class === params.get("class"))?.count ?? 0) : found.length;
   const connected = world.agents.filter((agent) => agent.state === "connected").length;
   json(response, { total, classes: classes.sort((a, b) => b.count - a.count), agents: { connected, total: process.env.EMPTY ? 0 : world.agents.length } });

@@ -87,8 +87,8 @@ export function makeWorld() {
     { ...change(items[2], 0, { kind: "related", name: "listens_on", other_id: items[8].id }), observed_at: ago(1200), revision: 8999 },
   );
   const tokens = [
-    { id: "t1", kind: "join", name: "", site: "fra1", labels: {}, uses_left: 3, created_at: ago(600), expires_at: new Date(Date.now() + 3e6).toISOString(), last_used_at: null },
-    { id: "t2", kind: "service", name: "nightly export", created_at: ago(86400), expires_at: new Date(Date.now() + 80 * 864e5).toISOString(), last_used_at: ago(5000) },
+    { id: "t1", state: "active", kind: "join", name: "", site: "fra1", labels: {}, uses_left: 3, created_at: ago(600), expires_at: new Date(Date.now() + 3e6).toISOString(), last_used_at: null },
+    { id: "t2", state: "active", kind: "service", name: "nightly export", created_at: ago(86400), expires_at: new Date(Date.now() + 80 * 864e5).toISOString(), last_used_at: ago(5000) },
   ];
   let ticks = 0;
   const tick = () => {

@@ -3,7 +3,7 @@ import type { Agent } from "../api/types.ts";
 import { t } from "../messages/index.ts";
 import { Shape } from "../ui/Status.tsx";
 import { useNow } from "../ui/Time.tsx";
-import { formatAge } from "../values/format.ts";
+import { formatAge, formatNumber } from "../values/format.ts";
 
 /** A certificate lasts a day and is renewed at half of it; less than this left means that renewal fails. */
 const RENEWAL_LATE_MILLISECONDS = 4 * 3_600_000;
@@ -31,6 +31,18 @@ export function AgentCoverage({ agent }: { agent: Agent }) {
     <span className={`status tone-${tone}`}>
       <Shape tone={tone} />
       {t("agents.coverageLine", { complete, count })}
+    </span>
+  );
+}
+
+/** How much an agent complains about; the sentences stand on its page. */
+export function Complaints({ agent }: { agent: Agent }) {
+  const count = agent.complaints.length;
+  if (count === 0) return <span className="muted">{t("common.none")}</span>;
+  return (
+    <span className="status tone-warning" title={agent.complaints.join("\n")}>
+      <Shape tone="warning" />
+      {formatNumber(count)}
     </span>
   );
 }

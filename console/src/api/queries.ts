@@ -7,6 +7,7 @@ import { QueryClient, infiniteQueryOptions, keepPreviousData, queryOptions } fro
 import { ApiError, type Params, ask } from "./client.ts";
 import type {
   Agent,
+  AgentPage,
   Catalog,
   ChangePage,
   Counts,
@@ -17,7 +18,7 @@ import type {
   RelationPage,
   Scope,
   Session,
-  Token,
+  TokenPage,
   TokenRequest,
 } from "./types.ts";
 
@@ -120,9 +121,12 @@ export const itemChangesQuery = (item: string, withParts: boolean) =>
     with_parts: withParts ? "true" : "",
   });
 
-export const agentsQuery = queryOptions({
-  queryKey: ["agents"],
-  queryFn: ({ signal }) => ask<{ agents: Agent[] }>("api/v1/agents", { signal }),
+export const agentsQuery = infiniteQueryOptions({
+  queryKey: ["agents", ""],
+  queryFn: ({ pageParam, signal }) =>
+    ask<AgentPage>("api/v1/agents", { params: { page_size: 100, page_token: pageParam }, signal }),
+  initialPageParam: "",
+  getNextPageParam: (page) => page.next_page_token || undefined,
 });
 
 export const agentQuery = (agent: string) =>
@@ -131,9 +135,12 @@ export const agentQuery = (agent: string) =>
     queryFn: ({ signal }) => ask<Agent>(`api/v1/agents/${id(agent)}`, { signal }),
   });
 
-export const tokensQuery = queryOptions({
+export const tokensQuery = infiniteQueryOptions({
   queryKey: ["tokens"],
-  queryFn: ({ signal }) => ask<{ tokens: Token[] }>("api/v1/tokens", { signal }),
+  queryFn: ({ pageParam, signal }) =>
+    ask<TokenPage>("api/v1/tokens", { params: { page_size: 100, page_token: pageParam }, signal }),
+  initialPageParam: "",
+  getNextPageParam: (page) => page.next_page_token || undefined,
 });
 
 export const onboardingQuery = (token: string) =>

@@ -1,7 +1,8 @@
 /**
  * The shapes of the control plane's REST API (`/api/v1`), as the console reads them.
  *
- * Written by hand after the API's contract; `types.test.ts` compares the paths with a served OpenAPI document.
+ * Written by hand after the API's contract; the end-to-end tests hold every question asked against the served
+ * OpenAPI document.
  */
 
 /** A generic value: `null` means "looked, and there is none". */
@@ -183,6 +184,12 @@ export interface Agent {
   scopes: Scope[];
 }
 
+export interface AgentPage {
+  /** Without their scopes: those come with one agent alone. */
+  agents: Agent[];
+  next_page_token: string;
+}
+
 export type TokenKind = "join" | "personal" | "service";
 
 export interface Token {
@@ -195,7 +202,15 @@ export interface Token {
   created_at: string;
   expires_at: string;
   last_used_at?: string | null;
-  state?: string;
+  scopes?: TokenScope[];
+  state: "active" | "expired" | "used_up" | "revoked";
+}
+
+export type TokenScope = "read" | "write" | "admin";
+
+export interface TokenPage {
+  tokens: Token[];
+  next_page_token: string;
 }
 
 export interface TokenRequest {
@@ -205,6 +220,7 @@ export interface TokenRequest {
   site?: string;
   labels?: { [name: string]: string };
   name?: string;
+  scopes?: TokenScope[];
 }
 
 /** A token as it is shown once. */

@@ -21,12 +21,12 @@ function Group({ changes, hasItem }: { changes: Change[]; hasItem: boolean }) {
       </div>
       <div>
         {hasItem && (
-          <p className="with-icon">
-            <ClassIcon name={classes.get(first.class)?.icon} />
-            <Link to={paths.item} params={{ id: first.item_id }}>
-              {first.title || first.item_id}
-            </Link>
-            <span className="muted small">{classes.get(first.class)?.label ?? first.class}</span>
+          <p className="change-head">
+              <ClassIcon name={classes.get(first.class)?.icon} />
+              <Link to={paths.item} params={{ id: first.item_id }}>
+                {first.title || first.item_id}
+              </Link>
+              <span className="muted small">{classes.get(first.class)?.label ?? first.class}</span>
           </p>
         )}
         <ul className="change-list">
@@ -36,10 +36,10 @@ function Group({ changes, hasItem }: { changes: Change[]; hasItem: boolean }) {
             </li>
           ))}
         </ul>
-        <p className="muted small">
-          <SourceName source={first.source} />
-        </p>
       </div>
+      <p className="muted small">
+        <SourceName source={first.source} />
+      </p>
     </li>
   );
 }

@@ -26,7 +26,8 @@ function Entry({ search, name, label, icon, count }: EntryProps) {
         to={paths.inventory}
         search={{ ...search, class: name, columns: undefined }}
         className={count === 0 ? "class-link class-zero" : "class-link"}
-        aria-current={search.class === name ? "true" : undefined}
+        activeOptions={{ exact: true }}
+        aria-current={search.class === name ? "page" : undefined}
       >
         <ClassIcon name={icon} />
         <span className="class-name">{label}</span>

@@ -4,8 +4,8 @@
  * Rows are plain elements; focus stays on the grid and the current row is told by `aria-activedescendant`.
  */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { Link, useNavigate } from "@tanstack/react-router";
-import { type KeyboardEvent, useRef, useState } from "react";
+import { useNavigate } from "@tanstack/react-router";
+import { type CSSProperties, type KeyboardEvent, useRef, useState } from "react";
 import type { Params } from "../api/client.ts";
 import { PAGE_ROWS, queryClient } from "../api/queries.ts";
 import type { ClassDefinition } from "../api/types.ts";
@@ -13,11 +13,13 @@ import { t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
 import type { InventorySearch } from "../search.ts";
 import { usePreferences } from "../theme/theme.ts";
-import { Empty, ErrorPanel } from "../ui/states.tsx";
+import { ErrorPanel } from "../ui/states.tsx";
 import { formatNumber } from "../values/format.ts";
 import { TableHead } from "./TableHead.tsx";
 import { TableRow } from "./TableRow.tsx";
-import { columnWidth, tableColumns } from "./columns.ts";
+import { Nothing } from "./Nothing.tsx";
+import { columnWidth, gridTracks, tableColumns } from "./columns.ts";
+import { rowStep } from "./keys.ts";
 import { useArrivals } from "./useArrivals.ts";
 import { usePages } from "./usePages.ts";
 
@@ -69,7 +71,13 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
       void navigate({ to: paths.item, params: { id: item.id } });
     }
   };
-  const template = ["minmax(14rem, 1.6fr)", ...(definition ? [] : ["10rem"]), "7rem", ...columns.map(columnWidth), "7.5rem"].join(" ");
+  const tracks = gridTracks([
+    { least: 13, share: 1.2 },
+    ...(definition ? [] : [{ least: 9, share: 0 }]),
+    { least: 6.5, share: 0 },
+    ...columns.map(columnWidth),
+    { least: 6.5, share: 0 },
+  ]);
   if (rows.error) return <ErrorPanel error={rows.error} retry={rows.refetch} />;
   if (rows.isComplete && rows.count === 0) return <Nothing search={search} newCount={arrivals.newCount} show={showNew} />;
   return (
@@ -91,7 +99,7 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
         aria-activedescendant={current >= 0 ? `row-${current}` : undefined}
         onKeyDown={press}
       >
-        <div className="grid-inside" ref={(element) => element?.style.setProperty("--columns", template)}>
+        <div className="grid-inside" style={{ "--columns": tracks.columns, "--least": tracks.least } as CSSProperties}>
           <TableHead columns={columns} hasClass={!definition} search={search} />
           <div className="grid-body" role="rowgroup" style={{ blockSize: virtual.getTotalSize() }}>
             {virtual.getVirtualItems().map(({ index, start }) => (
@@ -118,41 +126,5 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
             : t("common.someLoaded", { shown: rows.reachedCount, count: total })}
       </p>
     </>
-  );
-}
-
-type Step = number | "first" | "last" | null;
-
-function rowStep(key: string, hasSingleKeys: boolean, page: number): Step {
-  if (key === "ArrowDown" || (hasSingleKeys && key === "j")) return 1;
-  if (key === "ArrowUp" || (hasSingleKeys && key === "k")) return -1;
-  if (key === "PageDown") return page;
-  if (key === "PageUp") return -page;
-  if (key === "Home") return "first";
-  return key === "End" ? "last" : null;
-}
-
-function Nothing({ search, newCount, show }: { search: InventorySearch; newCount: number; show: () => void }) {
-  const isFiltered = Boolean(search.q ?? search.state ?? search.parent);
-  return (
-    <Empty
-      title={t(isFiltered ? "inventory.emptyFilter" : "inventory.empty")}
-      hint={t(isFiltered ? "inventory.emptyFilterHint" : "inventory.emptyHint")}
-    >
-      {newCount > 0 && (
-        <button type="button" className="new-bar" onClick={show}>
-          {t("inventory.new", { count: newCount })}
-        </button>
-      )}
-      {isFiltered ? (
-        <Link className="button" to={paths.inventory} search={{ class: search.class }}>
-          {t("inventory.clearFilter")}
-        </Link>
-      ) : (
-        <Link className="button" to={paths.agentAdd}>
-          {t("add.title")}
-        </Link>
-      )}
-    </Empty>
   );
 }

@@ -7,7 +7,7 @@ const CHOSEN: { [name: string]: string[] } = {
   drive: ["model", "capacity_bytes", "transport", "health", "serial_number"],
   filesystem: ["filesystem_type", "source", "capacity_bytes", "used_bytes", "options"],
   hardware: ["vendor", "serial_number", "chassis_type", "memory_installed_bytes", "firmware_version"],
-  host: ["os_name", "kernel_release", "architecture", "processors_count", "memory_bytes", "virtualization", "uptime_seconds"],
+  host: ["os_name", "kernel_release", "processors_count", "memory_bytes", "virtualization", "uptime_seconds"],
   kernel_module: ["size_bytes", "version", "used_by", "references_count"],
   listening_endpoint: ["program", "protocol", "address", "port", "run_as", "is_exposed", "connections_count"],
   memory_module: ["capacity_bytes", "technology", "speed_configured_megatransfers", "vendor", "part_number"],
@@ -43,27 +43,46 @@ export function tableColumns(
   return rest.slice(0, COLUMNS_MAX);
 }
 
-/** A width in `rem` that suits the kind; the name and texts share what is left. */
-export function columnWidth(attribute: AttributeDefinition): string {
-  if (["command_line", "summary", "description", "options", "command"].includes(attribute.name)) {
-    return "minmax(12rem, 2.2fr)";
-  }
+/** A column's least width in `rem`, and its share of what is left; without a share it keeps its width. */
+export interface Width {
+  least: number;
+  share: number;
+}
+
+/** Texts that are sentences or command lines. */
+const LONG = new Set(["arguments", "command", "command_line", "description", "executable", "options", "summary"]);
+
+/** Texts that are one short word. */
+const SHORT = new Set(["active_state", "architecture", "duplex", "enabled_state", "engine", "filesystem_type", "interface", "interface_type", "manager", "port", "protocol", "run_as", "scheduler", "state", "sub_state", "table", "transport", "virtualization"]);
+
+export function columnWidth(attribute: AttributeDefinition): Width {
+  if (LONG.has(attribute.name)) return { least: 12, share: 1.8 };
+  if (SHORT.has(attribute.name)) return { least: 6.5, share: 0.2 };
   switch (attribute.kind) {
     case "boolean":
-      return "5.5rem";
+      return { least: 5.5, share: 0 };
     case "count":
     case "integer":
     case "float":
-      return "7rem";
+      return { least: Math.max(5.5, attribute.label.length * 0.55), share: 0 };
     case "time":
-      return "10rem";
+      return { least: 11.5, share: 0 };
     case "text_list":
     case "record":
     case "record_list":
-      return "minmax(9rem, 1.4fr)";
+      return { least: 9, share: 1.4 };
     case "text":
-      return "minmax(7rem, 1fr)";
+      return { least: 7, share: 1 };
   }
+}
+
+/** The tracks of the table's grid, and the least width of all of them together. */
+export function gridTracks(widths: Width[]): { columns: string; least: string } {
+  const track = ({ least, share }: Width) => (share === 0 ? `${least}rem` : `minmax(${least}rem, ${share}fr)`);
+  return {
+    columns: widths.map(track).join(" "),
+    least: `${widths.reduce((sum, { least }) => sum + least, 0)}rem`,
+  };
 }
 
 /** Numbers stand at the end of their column, so that magnitudes can be compared. */

@@ -6,6 +6,7 @@ import type { Item } from "../api/types.ts";
 import { Timeline } from "../changes/Timeline.tsx";
 import { t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
+import { More } from "../ui/More.tsx";
 import { Empty, ErrorPanel, Loading } from "../ui/states.tsx";
 
 export function ItemChanges({ item, withParts }: { item: Item; withParts: boolean }) {
@@ -29,11 +30,7 @@ export function ItemChanges({ item, withParts }: { item: Item; withParts: boolea
       {pages.isPending && <Loading />}
       {all?.length === 0 && <Empty title={t("item.noChanges")} hint={t("item.noChangesHint")} />}
       {all && all.length > 0 && <Timeline changes={all} hasItem={withParts} />}
-      {pages.hasNextPage && (
-        <button type="button" className="button" disabled={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-          {t("common.more")}
-        </button>
-      )}
+      <More pages={pages} />
     </div>
   );
 }

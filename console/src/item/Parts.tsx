@@ -14,7 +14,7 @@ export function Parts({ item }: { item: Item }) {
   const parts = counts?.classes.filter(({ count }) => count > 0) ?? [];
   if (parts.length === 0) return null;
   return (
-    <section className="panel">
+    <section className="panel panel-parts">
       <div className="panel-head">
         <h2>{t("item.parts")}</h2>
         <span className="muted small">{t("item.partsHint")}</span>

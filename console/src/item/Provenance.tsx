@@ -1,5 +1,7 @@
 /** Why we believe a value: who says it, since when, confirmed when, how sure; and what other sources say. */
+import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
+import { agentQuery } from "../api/queries.ts";
 import type { AttributeDefinition, Source, SourceValue } from "../api/types.ts";
 import { t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
@@ -14,13 +16,17 @@ interface ProvenanceProps {
 /** The id of an agent is the target of the collector of its own host. */
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
+/** Who says it: the collector, and what it was pointed at; an agent is told by its name. */
 export function SourceName({ source }: { source: Source }) {
+  const isAgent = UUID.test(source.target);
+  const { data: agent } = useQuery({ ...agentQuery(source.target), enabled: isAgent, staleTime: Infinity });
   return (
     <>
-      {source.collector}{" "}
-      {UUID.test(source.target) ? (
-        <Link to={paths.agent} params={{ id: source.target }}>
-          {source.target.slice(0, 13)}…
+      {source.collector}
+      {" · "}
+      {isAgent ? (
+        <Link to={paths.agent} params={{ id: source.target }} title={source.target}>
+          {agent?.name || `${source.target.slice(0, 8)}…`}
         </Link>
       ) : (
         source.target

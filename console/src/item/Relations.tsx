@@ -8,6 +8,7 @@ import { paths } from "../paths.ts";
 import { ClassIcon } from "../ui/Icon.tsx";
 import { Status } from "../ui/Status.tsx";
 import { Age } from "../ui/Time.tsx";
+import { More } from "../ui/More.tsx";
 import { Empty, ErrorPanel, Loading } from "../ui/states.tsx";
 import { Parts } from "./Parts.tsx";
 import { SourceName } from "./Provenance.tsx";
@@ -94,11 +95,7 @@ export function Relations({ item }: { item: Item }) {
         const doc = catalog?.relationships.find(({ name }) => name === verb)?.doc ?? "";
         return <Group key={key} title={verbText(catalog, verb, outgoing)} doc={doc} relations={relations} catalog={catalog} />;
       })}
-      {pages.hasNextPage && (
-        <button type="button" className="button" disabled={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-          {t("common.more")}
-        </button>
-      )}
+      <More pages={pages} />
       <Parts item={item} />
     </div>
   );

@@ -17,7 +17,11 @@ export const stream = new LiveStream({
     void queryClient.invalidateQueries({ queryKey: ["agents"] });
     void queryClient.invalidateQueries({ queryKey: ["counts"] });
   },
-  gap: () => void queryClient.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== "session" }),
+  gap: (before) =>
+    void queryClient.invalidateQueries({
+      predicate: ({ queryKey: [root], state }) =>
+        root !== "session" && root !== "classes" && state.dataUpdatedAt < before,
+    }),
   loggedOut: () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }),
 });
 

@@ -1,7 +1,7 @@
 /**
  * The stream of changes: one connection per tab, resumed from the last revision, paused while the page is hidden.
  *
- * What it hears is flushed at most four times a second. When a resume is too old (410) it says so, and whoever
+ * What it hears is flushed at most four times a second. When a resume is refused it says so, and whoever
  * listens asks anew. It knows nothing of caches: `apply.ts` does.
  */
 import { basePath, queryString } from "../api/client.ts";
@@ -19,8 +19,8 @@ export interface LiveState {
 export interface Handlers {
   changes: (changes: Change[]) => void;
   agents: () => void;
-  /** What was cached may have missed something. */
-  gap: () => void;
+  /** What was cached before this moment may have missed something. */
+  gap: (before: number) => void;
   /** The session is over. */
   loggedOut: () => void;
 }
@@ -108,10 +108,11 @@ export class LiveStream {
       { headers: { accept: "text/event-stream" }, signal: abort.signal, credentials: "same-origin" },
     );
     if (response.status === 401) return this.handlers.loggedOut();
-    if (response.status === 410) this.revision = "";
+    // Whatever the reason of the refusal, the place in the history is of no use: the next attempt begins anew.
+    if (response.status >= 400 && response.status < 500) this.revision = "";
     if (!response.ok || !response.body) return;
     // Without a revision to resume from, something may have happened since the caches were filled.
-    if (this.revision === "") this.handlers.gap();
+    if (this.revision === "") this.handlers.gap(Date.now());
     this.failures = 0;
     this.become("live");
     const parse = eventParser();
@@ -133,6 +134,9 @@ export class LiveStream {
 
   private hear(event: StreamEvent): void {
     if (event.event === "agents") this.handlers.agents();
+    // The stream ends after it: most likely we fell too far behind to be caught up.
+    if (event.event === "error") this.revision = "";
+    if (event.event === "ping") this.place(JSON.parse(event.data) as { revision?: number });
     if (event.event !== "change") return;
     const batch = JSON.parse(event.data) as ChangeEvent;
     this.revision = event.id || String(batch.revision);
@@ -140,11 +144,16 @@ export class LiveStream {
     this.flush ??= setTimeout(() => this.deliver(), FLUSH_MILLISECONDS);
   }
 
+  /** A ping tells the place in the history too, so that a resume works before the first change. */
+  private place({ revision }: { revision?: number }): void {
+    if (revision !== undefined && this.waiting.length === 0) this.revision = String(revision);
+  }
+
   private deliver(): void {
     this.flush = undefined;
     const changes = this.waiting;
     this.waiting = [];
-    if (changes.length > BURST_MAX) this.handlers.gap();
+    if (changes.length > BURST_MAX) this.handlers.gap(Date.now());
     this.handlers.changes(changes);
   }
 }

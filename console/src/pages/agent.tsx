@@ -47,7 +47,7 @@ function Complaints({ agent }: { agent: Agent }) {
   if (agent.complaints.length === 0) return null;
   return (
     <div className="notice notice-warning">
-      <h2 className="notice-title">{t("agents.complaints")}</h2>
+      <h2 className="notice-title">{t("agents.complaintsTitle")}</h2>
       <ul>
         {agent.complaints.map((complaint) => (
           <li key={complaint}>{complaint}</li>

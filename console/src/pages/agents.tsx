@@ -1,18 +1,19 @@
 /** Every agent: connected or not, how complete its look, how long its certificate lasts. */
-import { useQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
 import { agentsQuery } from "../api/queries.ts";
 import type { Agent } from "../api/types.ts";
-import { AgentCoverage, Expiry } from "../agents/parts.tsx";
+import { Complaints, Expiry } from "../agents/parts.tsx";
 import { t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
 import { Status } from "../ui/Status.tsx";
 import { Age } from "../ui/Time.tsx";
+import { More } from "../ui/More.tsx";
 import { Empty, ErrorPanel, Loading } from "../ui/states.tsx";
 import { usePageTitle } from "../ui/usePageTitle.ts";
 
-const COLUMNS = ["name", "state", "site", "coverage", "certificate", "version", "address", "lastSeen"] as const;
+const COLUMNS = ["name", "state", "site", "complaints", "certificate", "version", "address", "lastSeen"] as const;
 
 function Row({ agent }: { agent: Agent }) {
   return (
@@ -27,7 +28,7 @@ function Row({ agent }: { agent: Agent }) {
       </td>
       <td>{agent.site}</td>
       <td>
-        <AgentCoverage agent={agent} />
+        <Complaints agent={agent} />
       </td>
       <td>
         <Expiry agent={agent} />
@@ -43,7 +44,9 @@ function Row({ agent }: { agent: Agent }) {
 
 export function AgentsPage() {
   usePageTitle(t("agents.title"));
-  const { data, error, refetch } = useQuery(agentsQuery);
+  const pages = useInfiniteQuery(agentsQuery);
+  const { error } = pages;
+  const agents = pages.data?.pages.flatMap((page) => page.agents);
   return (
     <div className="page page-wide">
       <div className="page-head">
@@ -53,16 +56,16 @@ export function AgentsPage() {
           {t("agents.add")}
         </Link>
       </div>
-      {error && <ErrorPanel error={error} retry={() => void refetch()} />}
-      {!data && !error && <Loading />}
-      {data?.agents.length === 0 && (
+      {error && <ErrorPanel error={error} retry={() => void pages.refetch()} />}
+      {!agents && !error && <Loading />}
+      {agents?.length === 0 && (
         <Empty title={t("agents.empty")} hint={t("agents.emptyHint")}>
           <Link to={paths.agentAdd} className="button button-primary">
             {t("agents.add")}
           </Link>
         </Empty>
       )}
-      {data && data.agents.length > 0 && (
+      {agents && agents.length > 0 && (
         <div className="panel table-wrap" tabIndex={0} role="group" aria-label={t("agents.title")}>
           <table className="table">
             <thead>
@@ -75,13 +78,14 @@ export function AgentsPage() {
               </tr>
             </thead>
             <tbody>
-              {data.agents.map((agent) => (
+              {agents.map((agent) => (
                 <Row key={agent.id} agent={agent} />
               ))}
             </tbody>
           </table>
         </div>
       )}
+      <More pages={pages} />
     </div>
   );
 }

@@ -10,6 +10,7 @@ import { t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
 import { type ChangesSearch, SPANS } from "../search.ts";
 import { Choice } from "../ui/Choice.tsx";
+import { More } from "../ui/More.tsx";
 import { Empty, ErrorPanel, Loading } from "../ui/states.tsx";
 import { usePageTitle } from "../ui/usePageTitle.ts";
 
@@ -58,11 +59,7 @@ export function ChangesPage() {
       {pages.isPending && <Loading />}
       {all?.length === 0 && <Empty title={t("changes.empty")} hint={t("changes.emptyHint")} />}
       {all && all.length > 0 && <Timeline changes={all} hasItem />}
-      {pages.hasNextPage && (
-        <button type="button" className="button" disabled={pages.isFetchingNextPage} onClick={() => void pages.fetchNextPage()}>
-          {t("common.more")}
-        </button>
-      )}
+      <More pages={pages} />
     </div>
   );
 }

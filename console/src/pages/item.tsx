@@ -91,6 +91,8 @@ function Tabs({ id, search }: { id: string; search: ItemSearch }) {
           to={paths.item}
           params={{ id }}
           search={tab === "summary" ? {} : { tab }}
+          // The address of the summary is the beginning of the others': only an exact match is the current one.
+          activeOptions={{ exact: true }}
           aria-current={tab === current ? "page" : undefined}
         >
           {t(`item.${tab}`)}

@@ -11,7 +11,7 @@ import { errorSentence } from "../ui/states.tsx";
 import { usePageTitle } from "../ui/usePageTitle.ts";
 
 /** The control plane refuses shorter ones; saying it here saves a round. */
-const PASSWORD_CHARACTERS_MIN = 12;
+const PASSWORD_CHARACTERS_MIN = 10;
 
 export function SetupPage() {
   usePageTitle(t("setup.title"));

@@ -5,6 +5,7 @@ import { mutations, queryClient, tokensQuery } from "../api/queries.ts";
 import type { Token } from "../api/types.ts";
 import { t } from "../messages/index.ts";
 import { Dialog } from "../ui/Dialog.tsx";
+import { Status } from "../ui/Status.tsx";
 import { Age } from "../ui/Time.tsx";
 import { errorSentence } from "../ui/states.tsx";
 
@@ -50,6 +51,7 @@ export function TokenTable({ tokens }: { tokens: Token[] }) {
           <tr>
             <th scope="col">{t("tokens.name")}</th>
             <th scope="col">{t("tokens.kind")}</th>
+            <th scope="col">{t("tokens.state")}</th>
             <th scope="col" className="number">
               {t("tokens.uses")}
             </th>
@@ -66,6 +68,9 @@ export function TokenTable({ tokens }: { tokens: Token[] }) {
             <tr key={token.id}>
               <td>{token.name || <code>{token.id}</code>}</td>
               <td>{t(`tokens.kind.${token.kind}`)}</td>
+              <td>
+                <Status status={token.state} />
+              </td>
               <td className="number">{token.kind === "join" ? (token.uses_left ?? 0) : t("tokens.unlimited")}</td>
               <td>
                 <Age time={token.created_at} />
@@ -77,7 +82,7 @@ export function TokenTable({ tokens }: { tokens: Token[] }) {
                 <Age time={token.expires_at} />
               </td>
               <td>
-                <button type="button" className="button" aria-label={t("tokens.deleteLabel", { name: nameOf(token) })} onClick={() => setEnding(token)}>
+                <button type="button" className="button" disabled={token.state === "revoked"} title={token.state === "revoked" ? t("agents.revokedReason") : undefined} aria-label={t("tokens.deleteLabel", { name: nameOf(token) })} onClick={() => setEnding(token)}>
                   {t("tokens.delete")}
                 </button>
               </td>

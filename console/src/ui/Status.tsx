@@ -11,6 +11,8 @@ const TONES: { [status: string]: Tone } = {
   connected: "ok",
   disconnected: "warning",
   revoked: "critical",
+  expired: "stale",
+  used_up: "unknown",
   complete: "ok",
   partial: "warning",
   not_looked_at: "unknown",

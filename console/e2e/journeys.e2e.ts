@@ -1,0 +1,304 @@
+/**
+ * What people do with the console, against a real control plane and a real agent of this machine.
+ *
+ * The tests build on each other as a first hour does: setup, first agent, inventory, one item, changes, revocation.
+ */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Tab } from "./browser.ts";
+import { World, until } from "./processes.ts";
+
+const world = new World();
+let tab: Tab;
+
+const NAME = "admin";
+const PASSWORD = "a sentence that nobody else says";
+/** From the command to the host in the inventory. */
+const FIRST_HOST_MILLISECONDS = 60_000;
+
+const heading = (name: string | RegExp) => tab.page.getByRole("heading", { level: 1, name });
+const grid = () => tab.page.getByRole("grid");
+const rows = () => grid().getByRole("row").filter({ has: tab.page.getByRole("link") });
+
+async function open(path: string): Promise<void> {
+  await tab.page.goto(path);
+}
+
+/** The first item of a class, asked as the console asks. */
+async function firstItem(className: string): Promise<{ id: string; title: string }> {
+  const answer = await tab.page.evaluate(
+    async (name) => (await fetch(`/api/v1/items?class=${name}&page_size=1`)).json(),
+    className,
+  );
+  return (answer as { items: { id: string; title: string }[] }).items[0] ?? { id: "", title: "" };
+}
+
+beforeAll(async () => {
+  await world.start();
+  tab = await Tab.open(world.address);
+});
+
+afterAll(async () => {
+  await tab?.close();
+  await world.stop();
+});
+
+test("a wrong setup code is refused with a sentence", async () => {
+  await open("/");
+  await heading("Set up Dharma").waitFor();
+  await tab.page.getByLabel("Setup code").fill("AAAA-AAAA");
+  await tab.page.getByLabel("Password").fill(PASSWORD);
+  await tab.page.getByRole("button", { name: "Create administrator" }).click();
+  expect((await tab.page.getByRole("alert").innerText()).length).toBeGreaterThan(10);
+});
+
+test("the setup code makes the first administrator and leads to the first agent", async () => {
+  await tab.page.getByLabel("Setup code").fill(world.setupCode);
+  await tab.page.getByLabel("Name").fill(NAME);
+  await tab.page.getByRole("button", { name: "Create administrator" }).click();
+  await heading("Add your first agent").waitFor();
+  expect(new URL(tab.page.url()).pathname).toBe("/agents/add");
+});
+
+test("the first agent's steps are shown and its host appears within a minute", async () => {
+  await tab.page.getByRole("button", { name: "Create command" }).click();
+  const command = await tab.page.getByRole("textbox", { name: "Run this on the machine" }).innerText();
+  const steps = tab.page.getByRole("list").filter({ hasText: "First inventory" });
+  expect(await steps.getByText("waiting", { exact: true }).count()).toBe(4);
+  const started = Date.now();
+  world.startAgent("agent", command);
+  await tab.page.getByText("The machine is in the inventory.").waitFor({ timeout: FIRST_HOST_MILLISECONDS });
+  expect(Date.now() - started).toBeLessThan(FIRST_HOST_MILLISECONDS);
+  expect(await steps.getByText("done", { exact: true }).count()).toBe(4);
+  await tab.page.getByRole("link", { name: "Open the host" }).click();
+  await tab.page.waitForURL(/\/items\//);
+});
+
+test("an item says what it is, who says so, and what nobody looked at", async () => {
+  const { id, title } = await firstItem("host");
+  await open(`/items/${id}`);
+  await heading(title).waitFor();
+  await tab.page.getByRole("button", { name: /^Where “Kernel” comes from/ }).click();
+  const panel = tab.page.getByRole("dialog", { name: /^Where “Kernel” comes from/ });
+  await panel.getByText("Source", { exact: true }).waitFor();
+  expect(await panel.getByText("Confidence").count()).toBe(1);
+  await tab.page.keyboard.press("Escape");
+  await panel.waitFor({ state: "hidden" });
+  const unseen = tab.page.getByRole("region", { name: "Not looked at" });
+  await unseen.getByText("Nobody has said anything about these. That is not the same as none.").waitFor();
+});
+
+test("a host has parts, and each count leads to exactly these", async () => {
+  const part = tab.page.getByRole("link", { name: /^Processes \d/ }).first();
+  const count = Number(((await part.innerText()).match(/[\d,]+/)?.[0] ?? "0").replaceAll(",", ""));
+  expect(count).toBeGreaterThan(0);
+  await part.click();
+  await heading("Processes").waitFor();
+  await until("the table knows its rows", 20_000, async () =>
+    (await grid().getAttribute("aria-rowcount")) === String(count + 1) ? true : null,
+  );
+});
+
+test("relationships are shown from both ends", async () => {
+  await open("/inventory?class=listening_endpoint");
+  await rows().first().getByRole("link").click();
+  await tab.page.getByRole("link", { name: "Relations" }).click();
+  await tab.page.getByRole("heading", { level: 2, name: "served by" }).waitFor();
+  await tab.page.getByRole("region").or(tab.page.locator("table")).first().waitFor();
+});
+
+test("a filter lives in the address and survives a reload", async () => {
+  await open("/inventory?class=package&q=bas");
+  await rows().first().waitFor();
+  await tab.page.reload();
+  await rows().first().waitFor();
+  for (const title of await rows().getByRole("link").allInnerTexts()) expect(title.toLowerCase()).toContain("bas");
+  await open("/inventory?class=package&q=no_such_package_anywhere");
+  await tab.page.getByText("Nothing matches").waitFor();
+});
+
+test("the inventory works with the keyboard alone", async () => {
+  await open("/changes");
+  await heading("Changes").waitFor();
+  await tab.page.keyboard.press("g");
+  await tab.page.keyboard.press("i");
+  await heading("Hosts").waitFor();
+  await open("/inventory?class=package");
+  await rows().first().waitFor();
+  await tab.page.keyboard.press("/");
+  await tab.page.keyboard.type("lib");
+  await tab.page.keyboard.press("Enter");
+  await tab.page.waitForURL(/q=lib/);
+  await rows().first().waitFor();
+  await tab.page.keyboard.press("Escape");
+  await tab.page.keyboard.press("j");
+  await tab.page.keyboard.press("j");
+  const chosen = grid().locator('[aria-selected="true"]');
+  const title = (await chosen.getByRole("link").innerText()).trim();
+  await tab.page.keyboard.press("Enter");
+  await heading(title).waitFor();
+  await tab.page.keyboard.press("Escape");
+  await tab.page.waitForURL(/\/inventory/);
+});
+
+test("the palette finds an item and opens it", async () => {
+  const { title } = await firstItem("host");
+  await tab.page.keyboard.press("Control+k");
+  await tab.page.getByRole("combobox").fill(title);
+  const option = tab.page.getByRole("option", { name: new RegExp(`^${title}.*Host$`) });
+  await option.waitFor();
+  await option.click();
+  await heading(title).waitFor();
+});
+
+test("what changed stands in the feed", async () => {
+  await open("/changes?since=all");
+  const list = tab.page.getByRole("list", { name: "Changes, newest first" });
+  await list.getByText("first seen").first().waitFor();
+  await open("/changes?since=all&class=host");
+  await list.getByRole("link").first().waitFor();
+});
+
+test("the stream is live, and says so", async () => {
+  await tab.page.getByRole("status").filter({ hasText: "Live" }).waitFor();
+});
+
+test("an agent shows its coverage with the remedy for what it may not see", async () => {
+  await open("/agents");
+  await tab.page.getByRole("table").getByRole("link").first().click();
+  const scopes = tab.page.getByRole("group", { name: "Scopes" });
+  await scopes.waitFor();
+  expect(await scopes.getByRole("row").count()).toBeGreaterThan(3);
+});
+
+test("a token's secret is shown once", async () => {
+  await open("/settings/tokens");
+  await tab.page.getByLabel("Name").fill("nightly export");
+  await tab.page.getByRole("button", { name: "Create token" }).click();
+  const secret = tab.page.getByRole("textbox", { name: "For scripts" });
+  expect(await secret.innerText()).toContain("dh_pat_");
+  await tab.page.reload();
+  await tab.page.getByRole("cell", { name: "nightly export" }).waitFor();
+  expect(await secret.count()).toBe(0);
+});
+
+test("the theme is switched, kept, and follows to the next page", async () => {
+  await open("/inventory?class=host");
+  await tab.page.getByRole("button", { name: "Theme" }).click();
+  await tab.page.getByRole("radio", { name: "Dark" }).check({ force: true });
+  expect(await tab.page.locator("html").getAttribute("data-theme")).toBe("dark");
+  await tab.page.reload();
+  expect(await tab.page.locator("html").getAttribute("data-theme")).toBe("dark");
+  await tab.theme("light");
+});
+
+async function routes(): Promise<string[]> {
+  const { id } = await firstItem("host");
+  const agents = (await tab.page.evaluate(async () => (await fetch("/api/v1/agents")).json())) as { agents: { id: string }[] };
+  return [
+    "/inventory?class=host",
+    "/inventory",
+    `/items/${id}`,
+    `/items/${id}?tab=relations`,
+    `/items/${id}?tab=changes`,
+    "/changes",
+    "/agents",
+    "/agents/add",
+    `/agents/${agents.agents[0]?.id}`,
+    "/settings/tokens",
+    "/no/such/page",
+  ];
+}
+
+const settle = async () => {
+  await tab.page.locator("h1, .empty-title").first().waitFor();
+  await tab.page.locator(".loading").waitFor({ state: "detached" });
+};
+
+for (const theme of ["light", "dark", "contrast"]) {
+  test(`every page is accessible (WCAG 2.2 AA): ${theme}`, async () => {
+    await tab.theme(theme);
+    for (const route of await routes()) {
+      await open(route);
+      await settle();
+      expect(await tab.accessibility(), route).toEqual([]);
+    }
+    await tab.theme("light");
+  });
+}
+
+test("overlays are accessible", async () => {
+  await open("/inventory?class=host");
+  await settle();
+  await tab.page.keyboard.press("Control+k");
+  await tab.page.getByRole("combobox").waitFor();
+  expect(await tab.accessibility()).toEqual([]);
+  await tab.page.keyboard.press("Escape");
+  await tab.page.keyboard.press("?");
+  await tab.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+  expect(await tab.accessibility()).toEqual([]);
+  await tab.page.keyboard.press("Escape");
+});
+
+test("a right-to-left page is the mirror image", async () => {
+  await open("/inventory?class=host");
+  await settle();
+  await tab.page.evaluate(() => document.documentElement.setAttribute("dir", "rtl"));
+  const rail = await tab.page.getByRole("navigation", { name: "Main" }).boundingBox();
+  expect((rail?.x ?? 0) + (rail?.width ?? 0)).toBe(1440);
+  const main = await tab.page.getByRole("main").boundingBox();
+  expect(main?.x).toBe(0);
+});
+
+test("at 400 % zoom nothing has to be scrolled sideways to be read", async () => {
+  await tab.page.setViewportSize({ width: 320, height: 640 });
+  for (const route of await routes()) {
+    await open(route);
+    await settle();
+    const width = await tab.page.evaluate(() => document.documentElement.scrollWidth);
+    expect(width, route).toBeLessThanOrEqual(320);
+  }
+  await tab.page.setViewportSize({ width: 1440, height: 900 });
+});
+
+test("revoking an agent asks for its name, and ends its connection", async () => {
+  await open("/agents");
+  await tab.page.getByRole("table").getByRole("link").first().click();
+  await tab.page.getByRole("button", { name: "Revoke" }).click();
+  const dialog = tab.page.getByRole("dialog");
+  const confirm = dialog.getByRole("button", { name: "Revoke" });
+  expect(await confirm.isDisabled()).toBe(true);
+  const name = ((await dialog.getByRole("heading").innerText()).match(/^Revoke (.*)\?$/) ?? [])[1] ?? "";
+  await dialog.getByRole("textbox").fill(name);
+  await confirm.click();
+  await dialog.waitFor({ state: "hidden" });
+  await tab.page.getByText("Revoked").first().waitFor();
+  expect(await tab.page.getByRole("button", { name: "Revoke" }).isDisabled()).toBe(true);
+});
+
+test("after logging out, a page leads to the login and back", async () => {
+  await open("/changes");
+  await tab.page.getByRole("button", { name: /^Account/ }).click();
+  await tab.page.getByRole("button", { name: "Log out" }).click();
+  await heading("Log in").waitFor();
+  expect(await tab.accessibility()).toEqual([]);
+  await open("/agents");
+  await heading("Log in").waitFor();
+  await tab.page.getByLabel("Name").fill(NAME);
+  await tab.page.getByLabel("Password").fill(PASSWORD);
+  await tab.page.getByRole("button", { name: "Log in" }).click();
+  await heading("Agents").waitFor();
+});
+
+test("no page asked another origin for anything, and none had an error", () => {
+  expect([...tab.origins]).toEqual([world.address]);
+  expect(tab.errors).toEqual([]);
+});
+
+test("every question that was asked stands in the OpenAPI document", async () => {
+  const document = (await (await fetch(`${world.address}/api/openapi.json`)).json()) as { paths: Record<string, object> };
+  const known = Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.keys(methods).map((method) => new RegExp(`^${method.toUpperCase()} ${path.replaceAll(/\{\w+\}/g, "[^/]+")}$`)),
+  );
+  const unknown = [...tab.asked].filter((question) => !known.some((pattern) => pattern.test(question)));
+  expect(unknown).toEqual([]);
+});
