@@ -28,11 +28,11 @@ pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     let found = walk::walk(target, &uses::CONFIGURATIONS, uses::is_configuration);
     for path in found.folders.iter().chain(&found.files) {
-        guard.path(&target.path(path));
+        guard.path(&files::within(target, path));
     }
     let found = walk::walk(target, walk::ROOTS, walk::is_certificate_name);
     for path in found.folders.iter().chain(&found.files) {
-        guard.path(&target.path(path));
+        guard.path(&files::within(target, path));
     }
     guard.finish()
 }
@@ -49,7 +49,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     found.files.sort();
     let mut denied = found.denied;
     for path in &found.files {
-        match files::read_limited(&target.path(path), FILE_BYTES_MAX) {
+        match files::read_limited(&files::within(target, path), FILE_BYTES_MAX) {
             Ok(bytes) => see(run, path, &bytes, &uses),
             Err(error) => match files::refusal(&error) {
                 Refusal::NotFound => {}

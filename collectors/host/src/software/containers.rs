@@ -48,7 +48,7 @@ pub(super) fn guard(target: &Target) -> Option<Guard> {
         guard.bytes(engine.as_bytes());
     }
     for path in [containerd::STATE, storage::CONTAINERS, storage::IMAGES] {
-        if std::fs::metadata(target.path(path)).is_ok() {
+        if std::fs::metadata(files::within(target, path)).is_ok() {
             return None;
         }
     }
@@ -103,7 +103,7 @@ fn sockets(target: &Target) -> Vec<(&'static str, String)> {
             sockets.push((engine, path.to_owned()));
         }
     }
-    let users = files::list_dir(&target.path("/run/user")).unwrap_or_default();
+    let users = files::list_dir(&files::within(target, "/run/user")).unwrap_or_default();
     for user in users.iter().take(USERS_MAX) {
         for (engine, path) in USER_SOCKETS {
             sockets.push((engine, format!("/run/user/{user}/{path}")));

@@ -1,5 +1,6 @@
 //! Walking the folders in which certificates lie, bounded in depth and number.
 
+use crate::files;
 use collector::Target;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -104,7 +105,7 @@ pub(super) fn walk(target: &Target, roots: &[&str], accepts: fn(&str) -> bool) -
             found.is_cut = true;
             break;
         }
-        let entries = match std::fs::read_dir(target.path(&folder)) {
+        let entries = match std::fs::read_dir(files::within(target, &folder)) {
             Ok(entries) => entries,
             Err(error) => {
                 if error.kind() == std::io::ErrorKind::PermissionDenied {
@@ -115,7 +116,7 @@ pub(super) fn walk(target: &Target, roots: &[&str], accepts: fn(&str) -> bool) -
                 continue;
             }
         };
-        for entry in entries.flatten().take(crate::files::ENTRIES_MAX) {
+        for entry in entries.flatten().take(files::ENTRIES_MAX) {
             let Ok(name) = entry.file_name().into_string() else { continue };
             let path = format!("{folder}/{name}");
             let Ok(kind) = entry.file_type() else { continue };

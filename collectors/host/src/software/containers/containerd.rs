@@ -36,7 +36,7 @@ struct Process {
 
 /// Reads the running containers; `None` when containerd is not there.
 pub(super) fn read(target: &Target) -> io::Result<Option<Vec<Container>>> {
-    let state = target.path(STATE);
+    let state = files::within(target, STATE);
     let namespaces = match files::list_dir(&state) {
         Ok(namespaces) => namespaces,
         Err(error) if files::refusal(&error) == files::Refusal::NotFound => return Ok(None),

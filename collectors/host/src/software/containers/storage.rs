@@ -59,14 +59,14 @@ pub(super) fn read(target: &Target) -> io::Result<Option<Lists>> {
     let mut containers = containers.map_or(Ok(Vec::new()), |bytes| parse_containers(&bytes))?;
     for container in &mut containers {
         let scope = format!("libpod-{}.scope", container.id);
-        let is_running = CGROUPS.iter().any(|folder| target.path(folder).join(&scope).exists());
+        let is_running = CGROUPS.iter().any(|folder| files::within(target, folder).join(&scope).exists());
         container.state = target.is_live().then(|| if is_running { "running" } else { "exited" }.to_owned());
     }
     Ok(Some((containers, images)))
 }
 
 fn list(target: &Target, path: &str) -> io::Result<Option<Vec<u8>>> {
-    match files::read_limited(&target.path(path), FILE_BYTES_MAX) {
+    match files::read_limited(&files::within(target, path), FILE_BYTES_MAX) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if files::refusal(&error) == files::Refusal::NotFound => Ok(None),
         Err(error) => Err(error),

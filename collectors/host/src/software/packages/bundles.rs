@@ -21,7 +21,7 @@ const METAINFO_BYTES_MAX: usize = 256 * 1024;
 pub(super) fn snap_guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     for folder in SNAP_FOLDERS {
-        let folder = target.path(folder);
+        let folder = files::within(target, folder);
         guard.path(&folder);
         for name in files::list_dir(&folder).unwrap_or_default() {
             guard.bytes(name.as_bytes());
@@ -36,10 +36,10 @@ pub(super) fn collect_snaps(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut merged = Merged::default();
     let mut is_present = false;
     for folder in SNAP_FOLDERS {
-        let Ok(names) = files::list_dir(&target.path(folder)) else { continue };
+        let Ok(names) = files::list_dir(&files::within(target, folder)) else { continue };
         is_present = true;
         for name in names.iter().filter(|name| *name != "bin" && *name != "README") {
-            let current = target.path(folder).join(name).join("current");
+            let current = files::within(target, folder).join(name).join("current");
             let revision = files::link_name(&current);
             let text = files::read_to_string_limited(&current.join("meta/snap.yaml"), SNAP_BYTES_MAX);
             match text {
@@ -85,7 +85,7 @@ pub(super) fn flatpak_guard(target: &Target) -> Guard {
 
 /// Looks at the scope `packages.flatpak`.
 pub(super) fn collect_flatpaks(target: &Target, run: &mut Run<'_>) -> Coverage {
-    if std::fs::metadata(target.path("/var/lib/flatpak")).is_err() {
+    if std::fs::metadata(files::within(target, "/var/lib/flatpak")).is_err() {
         return Coverage::not_present("flatpak is not installed");
     }
     let mut merged = Merged::default();
@@ -95,7 +95,7 @@ pub(super) fn collect_flatpaks(target: &Target, run: &mut Run<'_>) -> Coverage {
         let (Some(branch), Some(architecture), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
             continue;
         };
-        let files = target.path(&folder).join("active/files/share/metainfo");
+        let files = files::within(target, &folder).join("active/files/share/metainfo");
         let metainfo = files.join(format!("{name}.metainfo.xml"));
         let text = files::read_to_string_limited(&metainfo, METAINFO_BYTES_MAX).unwrap_or_default();
         merged.add(Package {

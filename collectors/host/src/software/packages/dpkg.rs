@@ -18,15 +18,15 @@ const INFO_FOLDER: &str = "/var/lib/dpkg/info";
 /// The guard of the scope.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    guard.path(&target.path(STATUS));
-    guard.directory(&target.path(STATUS_FOLDER));
+    guard.path(&files::within(target, STATUS));
+    guard.directory(&files::within(target, STATUS_FOLDER));
     guard.finish()
 }
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let distribution = Distribution::read(target);
-    let info = target.path(INFO_FOLDER);
+    let info = files::within(target, INFO_FOLDER);
     let mut count = 0;
     let mut saw = |stanza: &[u8]| {
         if let Some((mut package, list)) = parse(stanza, &distribution)
@@ -37,10 +37,10 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
             run.saw(package.into_observation());
         }
     };
-    let is_cut = match files::open_regular(&target.path(STATUS)) {
+    let is_cut = match files::open_regular(&files::within(target, STATUS)) {
         Ok(file) => each_stanza(file, &mut saw),
         Err(error) => {
-            let folder = target.path(STATUS_FOLDER);
+            let folder = files::within(target, STATUS_FOLDER);
             let Ok(names) = files::list_dir(&folder) else {
                 return super::refused("dpkg", STATUS, &error);
             };

@@ -43,7 +43,7 @@ pub(super) fn guard(target: &Target) -> Guard {
     places::add_to_guard(target, PATTERNS, &mut guard);
     for folder in places::matching(target, PATTERNS) {
         // An update in place changes the package's folder only.
-        guard.directory(&target.path(&folder));
+        guard.directory(&files::within(target, &folder));
     }
     guard.finish()
 }
@@ -57,7 +57,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut merged = Merged::default();
     let mut buffer = Vec::new();
     for folder in folders {
-        let path = target.path(&folder);
+        let path = files::within(target, &folder);
         let mut names = Vec::new();
         for name in files::list_dir(&path).unwrap_or_default() {
             if name.starts_with('@') {

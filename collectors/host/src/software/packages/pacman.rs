@@ -15,13 +15,13 @@ const FILE_BYTES_MAX: usize = 256 * 1024;
 /// The guard of the scope. A package that changes gets another folder, so the folder above tells.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    guard.path(&target.path(FOLDER));
+    guard.path(&files::within(target, FOLDER));
     guard.finish()
 }
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
-    let folder = target.path(FOLDER);
+    let folder = files::within(target, FOLDER);
     let names = match files::list_dir(&folder) {
         Ok(names) => names,
         Err(error) => return super::refused("pacman", FOLDER, &error),

@@ -28,7 +28,7 @@ fn expanded(target: &Target, pattern: &str) -> Vec<String> {
                 next.push(format!("{folder}/{part}"));
                 continue;
             };
-            for name in files::list_dir(&target.path(folder)).unwrap_or_default() {
+            for name in files::list_dir(&files::within(target, folder)).unwrap_or_default() {
                 if name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end) {
                     next.push(format!("{folder}/{name}"));
                 }
@@ -48,7 +48,7 @@ fn expanded(target: &Target, pattern: &str) -> Vec<String> {
 pub(super) fn add_to_guard(target: &Target, patterns: &[&str], guard: &mut StatGuard) {
     for folder in matching(target, patterns) {
         guard.bytes(folder.as_bytes());
-        guard.path(&target.path(&folder));
+        guard.path(&files::within(target, &folder));
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut merged = Merged::default();
     let mut buffer = Vec::new();
     for folder in folders {
-        let path = target.path(&folder);
+        let path = files::within(target, &folder);
         for name in files::list_dir(&path).unwrap_or_default() {
             let metadata = if name.ends_with(".dist-info") {
                 path.join(&name).join("METADATA")

@@ -8,7 +8,7 @@ mod sqlite;
 
 use super::purl::Distribution;
 use super::{Merged, Package};
-use crate::files::StatGuard;
+use crate::files::{self, StatGuard};
 use collector::{Guard, Run, Target};
 use header::Header;
 use model::run::CoverageReason;
@@ -26,7 +26,7 @@ pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     for folder in FOLDERS {
         for file in ["rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db", "Packages"] {
-            guard.path(&target.path(folder).join(file));
+            guard.path(&files::within(target, folder).join(file));
         }
     }
     guard.finish()
@@ -35,7 +35,7 @@ pub(super) fn guard(target: &Target) -> Guard {
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     for folder in FOLDERS {
-        let place = target.path(folder);
+        let place = files::within(target, folder);
         let exists = |file: &str| std::fs::symlink_metadata(place.join(file)).is_ok();
         let distribution = Distribution::read(target);
         let mut merged = Merged::default();

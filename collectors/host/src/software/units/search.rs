@@ -99,7 +99,7 @@ impl Search {
     }
 
     fn read_folder(&mut self, target: &Target, folder: &'static str) {
-        let path = target.path(folder);
+        let path = files::within(target, folder);
         for name in files::list_dir(&path).unwrap_or_default() {
             let place = path.join(&name);
             if is_link_folder(&name) {
@@ -230,7 +230,7 @@ impl Search {
         }
         let paths = std::iter::once(file.path.clone()).chain(self.drop_ins(name));
         for path in paths {
-            if let Ok(text) = files::read_to_string_limited(&target.path(&path), FILE_BYTES_MAX) {
+            if let Ok(text) = files::read_to_string_limited(&files::within(target, &path), FILE_BYTES_MAX) {
                 definition.add(&text);
             }
         }
