@@ -49,7 +49,9 @@ impl Reconciler {
         let changes = differences(&was, &is);
         let class = self.index.class_of(word.item).and_then(|class| self.catalog.class(class));
         let title = |records: &[ObservationRecord], winners: &BTreeMap<&Name, &Value>| {
-            let native_key = records.first().map_or("", |record| record.seen.native_key.as_str());
+            // The least of its names: the first one to arrive would make the title depend on the order.
+            let names = records.iter().map(|record| record.seen.native_key.as_str());
+            let native_key = names.min().unwrap_or_default();
             title_of(class, winners, native_key)
         };
         let (old, new) = (title(before, &was), title(after, &is));
