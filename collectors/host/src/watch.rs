@@ -183,7 +183,13 @@ const WATCHED: &[Watched] = &[
     Watched {
         directory: "/etc",
         names: &[
-            "hostname", "hosts", "resolv.conf", "os-release", "machine-id", "localtime", "timezone",
+            "hostname",
+            "hosts",
+            "resolv.conf",
+            "os-release",
+            "machine-id",
+            "localtime",
+            "timezone",
             "nftables.conf",
         ],
         scopes: &["host"],
@@ -193,25 +199,53 @@ const WATCHED: &[Watched] = &[
     Watched { directory: "/etc/cron.d", names: &[], scopes: &["jobs"] },
     Watched { directory: "/var/spool/cron/crontabs", names: &[], scopes: &["jobs"] },
     Watched { directory: "/var/spool/cron", names: &[], scopes: &["jobs"] },
-    Watched { directory: "/run", names: &["reboot-required", "reboot-required.pkgs"], scopes: &["host"] },
+    Watched {
+        directory: "/run",
+        names: &["reboot-required", "reboot-required.pkgs"],
+        scopes: &["host"],
+    },
     Watched { directory: "/var/lib/dpkg", names: &["status"], scopes: &["packages.dpkg"] },
     Watched { directory: "/var/lib/rpm", names: &[], scopes: &["packages.rpm"] },
     Watched { directory: "/usr/lib/sysimage/rpm", names: &[], scopes: &["packages.rpm"] },
     Watched { directory: "/lib/apk/db", names: &["installed"], scopes: &["packages.apk"] },
     Watched { directory: "/var/lib/pacman/local", names: &[], scopes: &["packages.pacman"] },
     Watched { directory: "/etc/systemd/system", names: &[], scopes: &["units", "jobs"] },
-    Watched { directory: "/etc/systemd/system/multi-user.target.wants", names: &[], scopes: &["units"] },
-    Watched { directory: "/etc/systemd/system/timers.target.wants", names: &[], scopes: &["units", "jobs"] },
-    Watched { directory: "/etc/systemd/system/sockets.target.wants", names: &[], scopes: &["units"] },
+    Watched {
+        directory: "/etc/systemd/system/multi-user.target.wants",
+        names: &[],
+        scopes: &["units"],
+    },
+    Watched {
+        directory: "/etc/systemd/system/timers.target.wants",
+        names: &[],
+        scopes: &["units", "jobs"],
+    },
+    Watched {
+        directory: "/etc/systemd/system/sockets.target.wants",
+        names: &[],
+        scopes: &["units"],
+    },
     Watched { directory: "/usr/lib/systemd/system", names: &[], scopes: &["units", "jobs"] },
     Watched { directory: "/run/systemd/system", names: &[], scopes: &["units", "jobs"] },
     Watched { directory: "/run/systemd/transient", names: &[], scopes: &["units"] },
     // systemd keeps a link here for each unit that is active.
     Watched { directory: "/run/systemd/units", names: &[], scopes: &["units"] },
     // Each service that runs has a control group; the place depends on the version of the hierarchy.
-    Watched { directory: "/sys/fs/cgroup/system.slice", names: &[], scopes: &["units", "processes"] },
-    Watched { directory: "/sys/fs/cgroup/unified/system.slice", names: &[], scopes: &["units", "processes"] },
-    Watched { directory: "/sys/fs/cgroup/systemd/system.slice", names: &[], scopes: &["units", "processes"] },
+    Watched {
+        directory: "/sys/fs/cgroup/system.slice",
+        names: &[],
+        scopes: &["units", "processes"],
+    },
+    Watched {
+        directory: "/sys/fs/cgroup/unified/system.slice",
+        names: &[],
+        scopes: &["units", "processes"],
+    },
+    Watched {
+        directory: "/sys/fs/cgroup/systemd/system.slice",
+        names: &[],
+        scopes: &["units", "processes"],
+    },
 ];
 
 #[cfg(test)]

@@ -39,13 +39,13 @@ const fn scope(
 /// The scopes.
 pub(crate) static SCOPES: [ScopeDeclaration; 6] = [
     scope("host", "Operating system, kernel and memory.", &[host::CLASS.name], MINUTE),
+    scope("hardware", "Processors.", &[hardware::CLASS.name, processor::CLASS.name], QUARTER),
     scope(
-        "hardware",
-        "Processors.",
-        &[hardware::CLASS.name, processor::CLASS.name],
-        QUARTER,
+        "storage",
+        "Drives and file systems.",
+        &[drive::CLASS.name, filesystem::CLASS.name],
+        MINUTE,
     ),
-    scope("storage", "Drives and file systems.", &[drive::CLASS.name, filesystem::CLASS.name], MINUTE),
     scope("network", "Network interfaces.", &[network_interface::CLASS.name], MINUTE),
     scope("accounts", "Accounts.", &[user_account::CLASS.name], QUARTER),
     scope("processes", "Programs that run.", &[process::CLASS.name], Duration::from_secs(20)),
@@ -113,7 +113,10 @@ fn describe_host(target: &Target, run: &mut Run<'_>) -> Result<(), Error> {
         .with_some(&host::KERNEL_RELEASE, System::kernel_version().ok())
         .with_some(
             &host::BOOTED_AT,
-            System::boot_time().ok().and_then(|second| i64::try_from(second).ok()).map(Timestamp::from_seconds),
+            System::boot_time()
+                .ok()
+                .and_then(|second| i64::try_from(second).ok())
+                .map(Timestamp::from_seconds),
         )
         .relates(relationships::RUNS_ON, RelationTarget::Native(HARDWARE.to_owned()));
     let in_site = |key_type, value: Option<String>| {
@@ -137,7 +140,8 @@ fn describe_hardware(target: &Target, run: &mut Run<'_>) -> Result<(), Error> {
         (Product::vendor_name().ok(), Product::serial_number().ok(), Product::uuid().ok());
     let board = Motherboard::new().ok();
     let of_board = |get: fn(&Motherboard) -> Option<String>| board.as_ref().and_then(get);
-    let everywhere = |key_type, value: String| IdentityKey::new(key_type, Realm::everywhere(), &value);
+    let everywhere =
+        |key_type, value: String| IdentityKey::new(key_type, Realm::everywhere(), &value);
     let mut seen = Observation::of(&hardware::CLASS, HARDWARE)
         .with(&hardware::THREADS_COUNT, threads)
         .with_some(&hardware::CORES_COUNT, cores)

@@ -68,9 +68,9 @@ pub(super) fn of(
 /// The properties of a device in udev's database.
 fn of_udev(text: &str) -> Option<Content> {
     let get = |name: &str| {
-        let value = text.lines().find_map(|line| {
-            line.strip_prefix("E:")?.strip_prefix(name)?.strip_prefix('=')
-        })?;
+        let value = text
+            .lines()
+            .find_map(|line| line.strip_prefix("E:")?.strip_prefix(name)?.strip_prefix('='))?;
         (!value.is_empty()).then(|| unencoded(value))
     };
     let content = Content {
@@ -179,8 +179,10 @@ fn dashed(digits: &str) -> Option<String> {
     if digits.len() != 32 || !digits.bytes().all(|letter| letter.is_ascii_hexdigit()) {
         return None;
     }
-    let parts: Option<Vec<&str>> =
-        [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)].iter().map(|(a, b)| digits.get(*a..*b)).collect();
+    let parts: Option<Vec<&str>> = [(0, 8), (8, 12), (12, 16), (16, 20), (20, 32)]
+        .iter()
+        .map(|(a, b)| digits.get(*a..*b))
+        .collect();
     Some(parts?.join("-"))
 }
 
@@ -296,14 +298,22 @@ mod tests {
         head
     }
 
-    const UUID: [u8; 16] = [0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 1];
+    const UUID: [u8; 16] = [
+        0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff, 1,
+    ];
     const UUID_TEXT: &str = "11223344-5566-7788-99aa-bbccddeeff01";
 
     #[test]
     fn file_systems_are_recognized_with_uuid_and_label() {
         let cases: [(&str, Vec<u8>); 4] = [
-            ("ext4", head(&[(1080, &[0x53, 0xef]), (1120, &[0x40]), (1128, &UUID), (1144, b"data")])),
-            ("ext3", head(&[(1080, &[0x53, 0xef]), (1116, &[0x04]), (1128, &UUID), (1144, b"data")])),
+            (
+                "ext4",
+                head(&[(1080, &[0x53, 0xef]), (1120, &[0x40]), (1128, &UUID), (1144, b"data")]),
+            ),
+            (
+                "ext3",
+                head(&[(1080, &[0x53, 0xef]), (1116, &[0x04]), (1128, &UUID), (1144, b"data")]),
+            ),
             ("xfs", head(&[(0, b"XFSB"), (32, &UUID), (108, b"data")])),
             ("swap", head(&[(4086, b"SWAPSPACE2"), (1036, &UUID), (1052, b"data")])),
         ];
@@ -324,13 +334,15 @@ mod tests {
         ]);
         let found = of_head(&member).unwrap();
         assert_eq!(found.uuid.as_deref(), Some("012345-6789-abcd-efgh-ijkl-mnop-qrstuv"));
-        let luks = head(&[(0, b"LUKS\xba\xbe\0\x02"), (24, b"secret"), (168, UUID_TEXT.as_bytes())]);
+        let luks =
+            head(&[(0, b"LUKS\xba\xbe\0\x02"), (24, b"secret"), (168, UUID_TEXT.as_bytes())]);
         assert_eq!(of_head(&luks).unwrap().uuid.as_deref(), Some(UUID_TEXT));
     }
 
     #[test]
     fn udevs_escapes_are_undone() {
-        let text = "S:disk/x\nE:ID_FS_TYPE=ext4\nE:ID_FS_LABEL=my_data\nE:ID_FS_LABEL_ENC=my\\x20data\n";
+        let text =
+            "S:disk/x\nE:ID_FS_TYPE=ext4\nE:ID_FS_LABEL=my_data\nE:ID_FS_LABEL_ENC=my\\x20data\n";
         assert_eq!(of_udev(text).unwrap().label.as_deref(), Some("my data"));
         assert_eq!(of_udev("E:ID_FS_LABEL=x\n"), None);
     }

@@ -34,8 +34,10 @@ impl Names {
         }
         LISTS
             .iter()
-            .find_map(|path| crate::files::open_regular(&target.path(path)).ok())
-            .map(|file| Self::read(BufReader::with_capacity(64 * 1024, file.take(LIST_BYTES_MAX)), wanted))
+            .find_map(|path| crate::files::open_regular(&crate::files::within(target, path)).ok())
+            .map(|file| {
+                Self::read(BufReader::with_capacity(64 * 1024, file.take(LIST_BYTES_MAX)), wanted)
+            })
             .unwrap_or_default()
     }
 

@@ -19,7 +19,11 @@ const DEVICES_MAX: usize = 8192;
 /// Devices come and go with their names; the words for them come with a package.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    guard.bytes(read_trimmed(&target.path("/proc/sys/kernel/random/boot_id")).unwrap_or_default().as_bytes());
+    guard.bytes(
+        read_trimmed(&target.path("/proc/sys/kernel/random/boot_id"))
+            .unwrap_or_default()
+            .as_bytes(),
+    );
     guard.names(&target.path(PCI));
     guard.names(&target.path(USB));
     // A driver that is loaded later changes what is bound.
@@ -75,7 +79,8 @@ fn hexadecimal(text: &str) -> Option<u32> {
 impl Pci {
     fn read(target: &Target, address: String) -> Option<Self> {
         let number = |file: &str| {
-            read_trimmed(&target.path(&format!("{PCI}/{address}/{file}"))).and_then(|t| hexadecimal(&t))
+            read_trimmed(&target.path(&format!("{PCI}/{address}/{file}")))
+                .and_then(|t| hexadecimal(&t))
         };
         let id = |file: &str| number(file).and_then(|id| u16::try_from(id).ok());
         let subsystem = id("subsystem_vendor").zip(id("subsystem_device"));
@@ -106,9 +111,12 @@ impl Pci {
             Some(id.map_or_else(|| words.to_owned(), |name| format!("{words} {name}")))
         });
         let node = read_trimmed(&path("numa_node")).filter(|node| node != "-1");
-        let speed = read_trimmed(&path("current_link_speed")).filter(|speed| !speed.starts_with("Unknown"));
+        let speed =
+            read_trimmed(&path("current_link_speed")).filter(|speed| !speed.starts_with("Unknown"));
         let width = read_number(&path("current_link_width")).filter(|width| *width > 0);
-        let link = speed.zip(width).map(|(speed, width)| format!("{} x{width}", speed.replace(" PCIe", "")));
+        let link = speed
+            .zip(width)
+            .map(|(speed, width)| format!("{} x{width}", speed.replace(" PCIe", "")));
         Observation::part(&pci_device::CLASS, HARDWARE, &[&self.address])
             .with(&pci_device::VENDOR_ID, format!("{:04x}", self.vendor))
             .with(&pci_device::DEVICE_ID, format!("{:04x}", self.device))
@@ -123,7 +131,8 @@ impl Pci {
             )
             .with_some(
                 &pci_device::REVISION,
-                read_trimmed(&path("revision")).map(|text| text.trim_start_matches("0x").to_owned()),
+                read_trimmed(&path("revision"))
+                    .map(|text| text.trim_start_matches("0x").to_owned()),
             )
             .with_some(&pci_device::DRIVER, link_name(&path("driver")))
             .with_some(&pci_device::NUMA_NODE, node)

@@ -24,11 +24,16 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
     for block in blocks::list(target).values().filter(|block| block.kind == Kind::Drive) {
         let mut seen = drive_of(target, block);
         if target.is_live() {
-            match smart::health(block, seen.facts.get(drive::TRANSPORT.name()).and_then(|t| t.as_text())) {
+            match smart::health(
+                block,
+                seen.facts.get(drive::TRANSPORT.name()).and_then(|t| t.as_text()),
+            ) {
                 smart::Answer::Health(health) => smart::describe(&mut seen, &health),
                 smart::Answer::None => {}
                 smart::Answer::Denied => is_denied = true,
-                smart::Answer::Failed(error) => run.failed(format!("health of {}", block.name), error),
+                smart::Answer::Failed(error) => {
+                    run.failed(format!("health of {}", block.name), error)
+                }
             }
         }
         run.saw(seen);
@@ -53,16 +58,21 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
     };
     let place = std::fs::canonicalize(path("device")).unwrap_or_default();
     let place = place.to_string_lossy();
-    let transport = read("device/transport").filter(|word| word != "pcie").or_else(|| {
-        transport(&block.kernel_name, &place).map(str::to_owned)
-    });
+    let transport = read("device/transport")
+        .filter(|word| word != "pcie")
+        .or_else(|| transport(&block.kernel_name, &place).map(str::to_owned));
     // SATA drives hide behind the name ATA; what follows is the drive's own.
     let vendor = read("device/vendor")
         .filter(|vendor| !vendor.starts_with("0x") && vendor != "ATA" && vendor != "NVMe");
     let serial = read("device/serial")
         .or_else(|| read("serial"))
         .or_else(|| of_udev("ID_SERIAL_SHORT"))
-        .or_else(|| read_limited(&path("device/vpd_pg80"), VPD_BYTES_MAX).ok().as_deref().and_then(unit_serial));
+        .or_else(|| {
+            read_limited(&path("device/vpd_pg80"), VPD_BYTES_MAX)
+                .ok()
+                .as_deref()
+                .and_then(unit_serial)
+        });
     let name = read("wwid").or_else(|| read("device/wwid")).and_then(|wwid| world_wide_name(&wwid));
     let mut seen = Observation::part(&drive::CLASS, HARDWARE, &[&block.name])
         .with(&drive::CAPACITY_BYTES, block.bytes)
@@ -71,7 +81,9 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
         .with_some(&drive::SERIAL_NUMBER, serial)
         .with_some(
             &drive::FIRMWARE_VERSION,
-            read("device/firmware_rev").or_else(|| read("device/rev")).or_else(|| read("device/fwrev")),
+            read("device/firmware_rev")
+                .or_else(|| read("device/rev"))
+                .or_else(|| read("device/fwrev")),
         )
         .with_some(&drive::WORLD_WIDE_NAME, name.or_else(|| of_udev("ID_WWN")))
         .with_some(&drive::TRANSPORT, transport)
@@ -111,7 +123,9 @@ fn transport(name: &str, place: &str) -> Option<&'static str> {
     if name.starts_with("nvme") {
         return Some("nvme");
     }
-    for (start, word) in [("nbd", "nbd"), ("rbd", "rbd"), ("drbd", "drbd"), ("xvd", "xen"), ("mmcblk", "mmc")] {
+    for (start, word) in
+        [("nbd", "nbd"), ("rbd", "rbd"), ("drbd", "drbd"), ("xvd", "xen"), ("mmcblk", "mmc")]
+    {
         if name.starts_with(start) {
             return Some(word);
         }
@@ -202,7 +216,10 @@ mod tests {
     fn names_made_of_model_and_serial_are_no_world_wide_names() {
         assert_eq!(world_wide_name("naa.5000c500a1b2c3d4").as_deref(), Some("0x5000c500a1b2c3d4"));
         assert_eq!(world_wide_name("t10.ATA     Disk 1"), None);
-        assert_eq!(world_wide_name("eui.0025388b710116a2").as_deref(), Some("eui.0025388b710116a2"));
+        assert_eq!(
+            world_wide_name("eui.0025388b710116a2").as_deref(),
+            Some("eui.0025388b710116a2")
+        );
     }
 
     proptest! {

@@ -5,7 +5,7 @@
 
 use super::blocks::{Blocks, Kind};
 use crate::HOST;
-use crate::files::{Refusal, list_dir, read_to_string_limited, refusal};
+use crate::files::{Refusal, list_dir, read_to_string_limited, refusal, within};
 use collector::{Run, Target};
 use model::Observation;
 use model::classes::volume_group;
@@ -77,11 +77,11 @@ pub(super) fn report(
             group.uuid = block.mapper_uuid.as_deref().and_then(group_uuid);
         }
     }
-    match list_dir(&target.path(BACKUP)) {
+    match list_dir(&within(target, BACKUP)) {
         Ok(names) => {
             for name in names.into_iter().take(GROUPS_MAX) {
                 match read_to_string_limited(
-                    &target.path(&format!("{BACKUP}/{name}")),
+                    &within(target, &format!("{BACKUP}/{name}")),
                     BACKUP_BYTES_MAX,
                 ) {
                     Ok(text) => {

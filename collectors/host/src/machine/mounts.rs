@@ -268,7 +268,10 @@ broken line
         let text = "Filename Type Size Used Priority\n/dev/dm-1 partition 1024 512 -2\n/swap\\040file file x\n";
         let found = swaps(text);
         assert_eq!(found.len(), 1);
-        assert_eq!((found[0].bytes, found[0].used_bytes, found[0].priority), (1 << 20, 512 << 10, -2));
+        assert_eq!(
+            (found[0].bytes, found[0].used_bytes, found[0].priority),
+            (1 << 20, 512 << 10, -2)
+        );
     }
 
     #[test]

@@ -165,7 +165,7 @@ pub(super) fn link(body: &[u8]) -> Option<Link> {
         1 => link.mac = mac(value),
         3 => link.name = text(value),
         4 => link.mtu = double(value, 0),
-        5 => link.lower = double(value, 0).filter(|lower| *lower != 0),
+        5 => link.lower = link.lower.or(double(value, 0).filter(|lower| *lower != 0)),
         10 => link.master = double(value, 0).filter(|master| *master != 0),
         16 => link.state = value.first().copied(),
         18 => link_info(value, &mut link),
@@ -207,14 +207,21 @@ fn link_info(value: &[u8], link: &mut Link) {
     for_each_attribute(data, |attribute, value| match (kind.as_str(), attribute) {
         ("vlan", 1) => link.vlan_id = word(value, 0).map(u32::from),
         ("vxlan" | "geneve", 1) => link.vlan_id = double(value, 0),
+        // Unlike other tunnels, it names the interface below only here.
+        ("vxlan", 3) => link.lower = double(value, 0).filter(|lower| *lower != 0),
         ("bond", 1) => link.bond_mode = value.first().copied(),
         ("bond", 2) => link.bond_active = double(value, 0).filter(|index| *index != 0),
-        ("vxlan", 4 | 17) | ("gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan", 6)
-        | ("ipip" | "sit" | "ip6tnl", 2) | ("vti" | "vti6", 4) => {
+        ("vxlan", 4 | 17)
+        | ("gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan", 6)
+        | ("ipip" | "sit" | "ip6tnl", 2)
+        | ("vti" | "vti6", 4) => {
             link.tunnel_local = link.tunnel_local.or(tunnel_end(value));
         }
-        ("vxlan", 2 | 16) | ("gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan", 7)
-        | ("ipip" | "sit" | "ip6tnl", 3) | ("vti" | "vti6", 5) | ("geneve", 2 | 7) => {
+        ("vxlan", 2 | 16)
+        | ("gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan", 7)
+        | ("ipip" | "sit" | "ip6tnl", 3)
+        | ("vti" | "vti6", 5)
+        | ("geneve", 2 | 7) => {
             link.tunnel_remote = link.tunnel_remote.or(tunnel_end(value));
         }
         _ => {}

@@ -10,8 +10,8 @@ use crate::HOST;
 use crate::files::{link_name, list_dir, read_number, read_trimmed};
 use collector::{CollectError, Run, Target};
 use model::classes::network_interface;
-use model::run::CoverageReason;
 use model::observation::part_key;
+use model::run::CoverageReason;
 use model::{Coverage, Observation, RelationTarget, relationships};
 use std::collections::BTreeMap;
 use std::io;
@@ -51,7 +51,8 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
         let addresses = addresses.remove(&link.index).unwrap_or_default();
         run.saw(interface(target, link, addresses, &names));
     }
-    let is_cut = routes::report(&network.routes, &names, run) || network.links.len() > INTERFACES_MAX;
+    let is_cut =
+        routes::report(&network.routes, &names, run) || network.links.len() > INTERFACES_MAX;
     Ok(if is_cut {
         Coverage::partial(
             CoverageReason::LimitReached,
@@ -205,8 +206,9 @@ fn interface_type(link: &Link, has_device: bool) -> &'static str {
         (
             _,
             Some(
-                "gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan" | "ip6erspan" | "ipip" | "ip6tnl"
-                | "sit" | "vti" | "vti6" | "vxlan" | "geneve" | "wireguard" | "xfrm" | "gtp" | "amt",
+                "gre" | "gretap" | "ip6gre" | "ip6gretap" | "erspan" | "ip6erspan" | "ipip"
+                | "ip6tnl" | "sit" | "vti" | "vti6" | "vxlan" | "geneve" | "wireguard" | "xfrm"
+                | "gtp" | "amt",
             ),
         ) => "tunnel",
         (kind, _) if TUNNELS.contains(&kind) => "tunnel",

@@ -57,7 +57,8 @@ fn link(sys: &Path, name: String) -> Option<Link> {
         permanent_mac: None,
         mtu: number("mtu").and_then(|mtu| u32::try_from(mtu).ok()),
         lower: lower.filter(|lower| *lower != index && *lower != 0),
-        master: read_number(&sys.join("master/ifindex")).and_then(|index| u32::try_from(index).ok()),
+        master: read_number(&sys.join("master/ifindex"))
+            .and_then(|index| u32::try_from(index).ok()),
         state: read_trimmed(&sys.join("operstate")).map(|state| state_number(&state)),
         alias: read_trimmed(&sys.join("ifalias")),
         kind,
@@ -127,7 +128,8 @@ fn routes_v4(text: &str, indexes: &BTreeMap<&str, u32>) -> Vec<Route> {
         .skip(1)
         .filter_map(|line| {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let [name, destination, gateway, flags, _, _, metric, mask, ..] = words.as_slice() else {
+            let [name, destination, gateway, flags, _, _, metric, mask, ..] = words.as_slice()
+            else {
                 return None;
             };
             let flags = u32::from_str_radix(flags, 16).ok()?;
@@ -143,7 +145,10 @@ fn routes_v4(text: &str, indexes: &BTreeMap<&str, u32>) -> Vec<Route> {
                 protocol: 0,
                 kind: if flags & FLAG_REJECT == 0 { UNICAST } else { UNREACHABLE },
                 is_cached: false,
-                destination: u8::try_from(prefix).ok().filter(|prefix| *prefix > 0).map(|prefix| (destination, prefix)),
+                destination: u8::try_from(prefix)
+                    .ok()
+                    .filter(|prefix| *prefix > 0)
+                    .map(|prefix| (destination, prefix)),
                 metric: metric.parse().ok().filter(|metric| *metric > 0),
                 source: None,
                 hops: vec![Hop {
@@ -185,7 +190,8 @@ fn routes_v6(text: &str, indexes: &BTreeMap<&str, u32>) -> Vec<Route> {
                 metric: u32::from_str_radix(metric, 16).ok(),
                 source: None,
                 hops: vec![Hop {
-                    gateway: Some(IpAddr::from(gateway)).filter(|gateway| !gateway.is_unspecified()),
+                    gateway: Some(IpAddr::from(gateway))
+                        .filter(|gateway| !gateway.is_unspecified()),
                     interface: indexes.get(name).copied(),
                 }],
             })

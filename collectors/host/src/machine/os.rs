@@ -211,7 +211,8 @@ mod tests {
 
     #[test]
     fn quotes_and_escapes_of_os_release_are_taken_off() {
-        let found = assignments("# c\nID=debian\nNAME=\"A \\\"B\\\" C\"\nX='it''s'\nBROKEN=\"open\n=v\n");
+        let found =
+            assignments("# c\nID=debian\nNAME=\"A \\\"B\\\" C\"\nX='it''s'\nBROKEN=\"open\n=v\n");
         assert_eq!(found.get("ID").map(String::as_str), Some("debian"));
         assert_eq!(found.get("NAME").map(String::as_str), Some("A \"B\" C"));
         assert_eq!(found.get("X").map(String::as_str), Some("it"));
@@ -227,7 +228,8 @@ mod tests {
 
     #[test]
     fn only_a_name_that_continues_the_short_one_is_its_full_name() {
-        let hosts = "127.0.0.1 localhost\n127.0.1.1 db1.example.net db1 # self\n192.0.2.1 db10.example.net";
+        let hosts =
+            "127.0.0.1 localhost\n127.0.1.1 db1.example.net db1 # self\n192.0.2.1 db10.example.net";
         assert_eq!(canonical_name(hosts, "db1").as_deref(), Some("db1.example.net"));
         assert_eq!(canonical_name(hosts, "localhost"), None);
         assert_eq!(canonical_name(hosts, "web.example.net").as_deref(), Some("web.example.net"));
@@ -235,7 +237,9 @@ mod tests {
 
     #[test]
     fn the_last_of_domain_and_search_counts() {
-        let found = resolver("domain a.example\nnameserver 192.0.2.53\nsearch b.example c.example ; x\n#nameserver 192.0.2.9\n");
+        let found = resolver(
+            "domain a.example\nnameserver 192.0.2.53\nsearch b.example c.example ; x\n#nameserver 192.0.2.9\n",
+        );
         assert_eq!(found.servers, ["192.0.2.53"]);
         assert_eq!(found.search, ["b.example", "c.example"]);
     }
@@ -257,11 +261,15 @@ mod tests {
 
     #[test]
     fn the_texts_of_proc_are_understood() {
-        assert_eq!(meminfo("MemTotal:       2048 kB\nMemFree: 1 kB\n", "MemTotal"), Some(2_097_152));
+        assert_eq!(
+            meminfo("MemTotal:       2048 kB\nMemFree: 1 kB\n", "MemTotal"),
+            Some(2_097_152)
+        );
         assert_eq!(boot_second("cpu 1 2\nbtime 1700000000\n"), Some(1_700_000_000));
         assert_eq!(load_averages("0.10 0.20 0.30 1/200 4242\n"), Some([0.1, 0.2, 0.3]));
         assert_eq!(load_averages("0.10 nan 0.30"), None);
-        let stalled = "some avg10=0.00 avg60=1.25 avg300=0.00 total=1\nfull avg10=0.00 avg60=9.00\n";
+        let stalled =
+            "some avg10=0.00 avg60=1.25 avg300=0.00 total=1\nfull avg10=0.00 avg60=9.00\n";
         assert_eq!(pressure(stalled), Some(1.25));
         assert_eq!(zone_of_link("../usr/share/zoneinfo/Etc/UTC").as_deref(), Some("Etc/UTC"));
     }

@@ -89,10 +89,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>, labels: &[SocketLabel]
     let text = text.unwrap_or_default();
     let described = described(&text);
     let nodes = nodes(target);
-    let mut counts = Counts {
-        nodes: u64::try_from(nodes.len()).unwrap_or(0),
-        ..Counts::default()
-    };
+    let mut counts = Counts { nodes: u64::try_from(nodes.len()).unwrap_or(0), ..Counts::default() };
     for (index, (socket, package)) in packages.iter().enumerate() {
         let cores = u64::try_from(package.cores.len()).unwrap_or(0);
         let threads = u64::try_from(package.threads.len()).unwrap_or(0);
@@ -154,11 +151,7 @@ fn packages(target: &Target) -> BTreeMap<String, Package> {
     packages
 }
 
-fn caches(
-    directory: &std::path::Path,
-    thread: u32,
-    found: &mut BTreeMap<(String, String), u64>,
-) {
+fn caches(directory: &std::path::Path, thread: u32, found: &mut BTreeMap<(String, String), u64>) {
     for index in 0..CACHES_MAX {
         let cache = directory.join(format!("index{index}"));
         let Some(level) = read_trimmed(&cache.join("level")) else { return };
@@ -271,10 +264,8 @@ fn describe(seen: &mut Observation, words: &Words<'_>) {
             .map(|value| (*value).to_owned())
     };
     let arm = get(&["CPU implementer"]).zip(get(&["CPU part"]));
-    let (arm_vendor, arm_model) = arm
-        .as_ref()
-        .map(|(implementer, part)| arm_names(implementer, part))
-        .unwrap_or_default();
+    let (arm_vendor, arm_model) =
+        arm.as_ref().map(|(implementer, part)| arm_names(implementer, part)).unwrap_or_default();
     for (attribute, value) in [
         (&processor::MODEL, get(&["model name", "cpu", "uarch"]).or(arm_model)),
         (&processor::VENDOR, get(&["vendor_id", "mvendorid"]).or(arm_vendor)),

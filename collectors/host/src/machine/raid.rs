@@ -14,7 +14,10 @@ pub(super) fn describe(seen: &mut Observation, target: &Target, block: &Block) {
     let path = |file: &str| target.path(&format!("{}/md/{file}", block.sys));
     for (attribute, value) in [
         (&volume::RAID_LEVEL, read_trimmed(&path("level"))),
-        (&volume::RAID_STATE, state(read_trimmed(&path("array_state")), read_number(&path("degraded")))),
+        (
+            &volume::RAID_STATE,
+            state(read_trimmed(&path("array_state")), read_number(&path("degraded"))),
+        ),
         (&volume::UUID, read_trimmed(&path("uuid"))),
     ] {
         if let Some(value) = value {
@@ -44,10 +47,8 @@ pub(super) fn describe(seen: &mut Observation, target: &Target, block: &Block) {
 /// The state without what every write changes: `clean` and `active` alternate all the time.
 fn state(word: Option<String>, degraded: Option<u64>) -> Option<String> {
     let word = word?;
-    let is_running = matches!(
-        word.as_str(),
-        "clean" | "active" | "active-idle" | "write-pending" | "read-auto"
-    );
+    let is_running =
+        matches!(word.as_str(), "clean" | "active" | "active-idle" | "write-pending" | "read-auto");
     Some(match (is_running, degraded.unwrap_or(0)) {
         (true, 0) => "active".to_owned(),
         (true, _) => "degraded".to_owned(),
@@ -63,9 +64,9 @@ struct Array {
 }
 
 fn array(text: &str, name: &str) -> Option<Array> {
-    let mut lines = text.lines().skip_while(|line| {
-        line.strip_prefix(name).is_none_or(|rest| !rest.starts_with(" : "))
-    });
+    let mut lines = text
+        .lines()
+        .skip_while(|line| line.strip_prefix(name).is_none_or(|rest| !rest.starts_with(" : ")));
     let first = lines.next()?;
     let level = first
         .split_whitespace()

@@ -83,8 +83,8 @@ fn hwmon_sensor(directory: &std::path::Path, chip: &str, channel: &str) -> Obser
 
 fn thermal_zone(directory: &std::path::Path, zone: &str) -> Observation {
     let kind = read_trimmed(&directory.join("type")).unwrap_or_else(|| zone.to_owned());
-    let mut seen = Observation::part(&sensor::CLASS, HARDWARE, &["thermal", zone])
-        .with(&sensor::LABEL, kind);
+    let mut seen =
+        Observation::part(&sensor::CLASS, HARDWARE, &["thermal", zone]).with(&sensor::LABEL, kind);
     if let Some(value) = number(&directory.join("temp")) {
         seen.set(&sensor::TEMPERATURE_CELSIUS, value / 1000.0);
     }
@@ -113,8 +113,7 @@ mod tests {
         ] {
             fs::write(chip.join(file), text).unwrap();
         }
-        let target =
-            Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)).unwrap(), Coverage::complete());
         let of = |channel: &str| {

@@ -55,7 +55,12 @@ pub(super) fn health(block: &Block, transport: Option<&str>) -> Answer {
         Err(error) if refusal(&error) == Refusal::PermissionDenied => Answer::Denied,
         Err(error) if refusal(&error) == Refusal::NotFound => Answer::None,
         // Drivers that do not know the question say so in one of these words.
-        Err(error) if matches!(error.raw_os_error(), Some(libc::ENOTTY | libc::EINVAL | libc::ENOTSUP)) => {
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::ENOTTY | libc::EINVAL | libc::ENOTSUP)
+            ) =>
+        {
             Answer::None
         }
         Err(error) => Answer::Failed(error),
@@ -240,7 +245,10 @@ mod tests {
         log[5] = 3;
         log[128] = 2;
         let health = nvme(&log).unwrap();
-        assert_eq!(health.verdict.as_deref(), Some("spare blocks are low, reliability is degraded"));
+        assert_eq!(
+            health.verdict.as_deref(),
+            Some("spare blocks are low, reliability is degraded")
+        );
         assert_eq!((health.celsius, health.wear_percent), (Some(37.0), Some(3.0)));
         assert_eq!(health.power_on_seconds, Some(7200));
         assert_eq!(nvme(&[0; 512]), None);

@@ -26,10 +26,9 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
         run.saw(volume_of(target, block, &blocks, contents.get(&block.kernel_name)));
     }
     lvm::report(target, &blocks, run, &mut denied);
-    let table =
-        ["/proc/self/mountinfo", "/proc/1/mountinfo"].iter().find_map(|path| {
-            read_to_string_limited(&target.path(path), TABLE_BYTES_MAX).ok()
-        });
+    let table = ["/proc/self/mountinfo", "/proc/1/mountinfo"]
+        .iter()
+        .find_map(|path| read_to_string_limited(&target.path(path), TABLE_BYTES_MAX).ok());
     for mount in mounts::mounts(&table.unwrap_or_default()) {
         if mount.place() != Place::Pseudo {
             run.saw(filesystem_of(target, &mount, &blocks, &contents));
@@ -67,7 +66,10 @@ fn volume_of(
         .with(&volume::IS_READ_ONLY, read("ro").as_deref() == Some("1"));
     let uevent = read("uevent").unwrap_or_default();
     let of_uevent = |name: &str| {
-        uevent.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned)
+        uevent
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .map(str::to_owned)
     };
     match block.kind {
         Kind::Partition => {
@@ -78,7 +80,8 @@ fn volume_of(
         Kind::Lvm => {
             let uuid = block.mapper_uuid.as_deref().and_then(lvm::volume_uuid);
             let group = lvm::group_of_name(&block.name);
-            seen = seen.with_some(&volume::UUID, uuid).with_some(&volume::VOLUME_GROUP, group.clone());
+            seen =
+                seen.with_some(&volume::UUID, uuid).with_some(&volume::VOLUME_GROUP, group.clone());
             if let Some(group) = group {
                 let key = RelationTarget::Native(lvm::group_key(&group));
                 seen.relate(relationships::MEMBER_OF, key);
@@ -168,4 +171,117 @@ fn swap_of(target: &Target, swap: &Swap, blocks: &Blocks) -> Observation {
         seen.relate(relationships::STORED_ON, RelationTarget::Native(block.key()));
     }
     seen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    /// Two drives: one with a partition that is encrypted and holds a volume group, and an array over the other's
+    /// partition, whose second member is gone.
+    const TREE: &[(&str, &str)] = &[
+        ("sys/block/sda/size", "2000\n"),
+        ("sys/block/sda/dev", "8:0\n"),
+        ("sys/block/sda/sda1/size", "1000\n"),
+        ("sys/block/sda/sda1/dev", "8:1\n"),
+        ("sys/block/sda/sda1/partition", "1\n"),
+        ("sys/block/sda/sda1/uevent", "PARTN=1\nPARTNAME=root\nPARTUUID=aaaa-01\n"),
+        ("sys/block/dm-0/size", "900\n"),
+        ("sys/block/dm-0/dev", "253:0\n"),
+        ("sys/block/dm-0/dm/name", "cryptroot\n"),
+        ("sys/block/dm-0/dm/uuid", "CRYPT-LUKS2-112233445566778899aabbccddeeff01-cryptroot\n"),
+        ("sys/block/dm-0/slaves/sda1", ""),
+        ("sys/block/dm-1/size", "800\n"),
+        ("sys/block/dm-1/dev", "253:1\n"),
+        ("sys/block/dm-1/dm/name", "vg0-root\n"),
+        (
+            "sys/block/dm-1/dm/uuid",
+            "LVM-aaaaaabbbbccccddddeeeeffffgggggg0123456789abcdefghijklmnopqrstuv\n",
+        ),
+        ("sys/block/dm-1/slaves/dm-0", ""),
+        ("sys/block/sdb/size", "1000\n"),
+        ("sys/block/sdb/dev", "8:16\n"),
+        ("sys/block/md0/size", "990\n"),
+        ("sys/block/md0/dev", "9:0\n"),
+        ("sys/block/md0/slaves/sdb", ""),
+        ("sys/block/md0/md/level", "raid1\n"),
+        ("sys/block/md0/md/array_state", "clean\n"),
+        ("sys/block/md0/md/degraded", "1\n"),
+        ("sys/block/md0/md/raid_disks", "2\n"),
+        ("sys/block/loop0/size", "0\n"),
+        ("sys/block/loop0/dev", "7:0\n"),
+        ("run/udev/data/b253:1", "E:ID_FS_TYPE=ext4\nE:ID_FS_UUID=1234\nE:ID_FS_LABEL_ENC=root\n"),
+        (
+            "proc/self/mountinfo",
+            "27 1 253:1 / / rw - ext4 /dev/mapper/vg0-root rw\n\
+                                 28 27 0:40 / /srv/files rw - nfs4 192.0.2.7:/files rw\n\
+                                 29 27 9:0 / /srv/data rw - xfs /dev/md0 rw\n",
+        ),
+        ("proc/swaps", "Filename Type Size Used Priority\n/dev/dm-0 partition 1024 0 -2\n"),
+    ];
+
+    fn look_at(files: &[(&str, &str)]) -> Vec<Observation> {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let mut observations = Vec::new();
+        assert_eq!(
+            collect(&target, &mut Run::new(&mut observations)).unwrap(),
+            Coverage::complete()
+        );
+        observations
+    }
+
+    /// The native keys that an observation is related to.
+    fn related(seen: &[Observation], key: &str) -> Vec<String> {
+        let of = seen.iter().find(|seen| seen.native_key == key).unwrap_or_else(|| panic!("{key}"));
+        of.relations
+            .iter()
+            .map(|relation| match &relation.target {
+                RelationTarget::Native(target) => format!("{} {target}", relation.verb),
+                other => panic!("{other:?}"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn a_file_system_is_followed_down_to_its_drive() {
+        let seen = look_at(TREE);
+        for (key, expected) in [
+            ("host/filesystem/\\/", vec!["stored_on host/volume/vg0-root"]),
+            (
+                "host/volume/vg0-root",
+                vec!["member_of host/volume_group/vg0", "stored_on host/volume/cryptroot"],
+            ),
+            ("host/volume/cryptroot", vec!["stored_on host/volume/sda1"]),
+            ("host/volume/sda1", vec!["stored_on hardware/drive/sda"]),
+            ("host/filesystem/\\/srv\\/data", vec!["stored_on host/volume/md0"]),
+            ("host/volume/md0", vec!["stored_on hardware/drive/sdb"]),
+            ("host/swap_area/\\/dev\\/mapper\\/cryptroot", vec!["stored_on host/volume/cryptroot"]),
+            ("host/filesystem/\\/srv\\/files", vec![]),
+        ] {
+            assert_eq!(related(&seen, key), expected, "{key}");
+        }
+    }
+
+    #[test]
+    fn volumes_say_what_they_are() {
+        let seen = look_at(TREE);
+        let fact = |key: &str, name: &str| {
+            let of = seen.iter().find(|seen| seen.native_key == key).unwrap();
+            of.facts.get(name).map(model::Value::to_line).unwrap_or_default()
+        };
+        assert_eq!(fact("host/volume/vg0-root", "uuid"), "012345-6789-abcd-efgh-ijkl-mnop-qrstuv");
+        assert_eq!(fact("host/volume/cryptroot", "uuid"), "11223344-5566-7788-99aa-bbccddeeff01");
+        assert_eq!(fact("host/volume/sda1", "partition_name"), "root");
+        assert_eq!(fact("host/volume/md0", "raid_state"), "degraded");
+        assert_eq!(fact("host/filesystem/\\/", "filesystem_label"), "root");
+        assert_eq!(fact("host/filesystem/\\/srv\\/files", "is_remote"), "true");
+        assert!(!seen.iter().any(|seen| seen.native_key.contains("loop0")));
+    }
 }

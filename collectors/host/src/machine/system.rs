@@ -166,7 +166,11 @@ fn send(socket: &OwnedFd, request: &[u8]) -> io::Result<()> {
     let sent = unsafe {
         libc::send(socket.as_raw_fd(), request.as_ptr().cast(), request.len(), libc::MSG_NOSIGNAL)
     };
-    if usize::try_from(sent) == Ok(request.len()) { Ok(()) } else { Err(io::Error::last_os_error()) }
+    if usize::try_from(sent) == Ok(request.len()) {
+        Ok(())
+    } else {
+        Err(io::Error::last_os_error())
+    }
 }
 
 /// Receives a whole dump; whether it was undisturbed.
@@ -175,9 +179,8 @@ fn receive_dump(socket: &OwnedFd, answer: &mut Vec<u8>) -> io::Result<bool> {
     let mut is_whole = true;
     loop {
         // SAFETY: pointer and length are those of a live buffer that nothing else uses meanwhile.
-        let received = unsafe {
-            libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0)
-        };
+        let received =
+            unsafe { libc::recv(socket.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) };
         let Ok(length) = usize::try_from(received) else {
             return Err(io::Error::last_os_error());
         };
@@ -189,7 +192,10 @@ fn receive_dump(socket: &OwnedFd, answer: &mut Vec<u8>) -> io::Result<bool> {
             return Ok(is_whole);
         }
         if length == 0 || answer.len() > NETLINK_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the kernel's answer has no end"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "the kernel's answer has no end",
+            ));
         }
     }
 }
@@ -391,4 +397,63 @@ fn ata_command(
         return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
     }
     Ok((data, super::smart::ata_registers(&sense)))
+}
+
+/// Whether a table of the old iptables, which must be there, holds rules besides its chains' policies.
+///
+/// The kernel only says how many entries there are: one for each policy and one that ends the table come by
+/// themselves.
+pub(super) fn old_table_has_rules(is_ipv6: bool, table: &str) -> io::Result<bool> {
+    const GET_INFO: libc::c_int = 64;
+    const NAME_BYTES: usize = 32;
+    /// `struct ipt_getinfo` of linux/netfilter_ipv4/ip_tables.h; IPv6 has the same.
+    #[repr(C)]
+    struct Info {
+        name: [u8; NAME_BYTES],
+        hooks: u32,
+        entries: [u32; 5],
+        underflow: [u32; 5],
+        entries_count: u32,
+        size: u32,
+    }
+    let (family, level) = if is_ipv6 {
+        (libc::AF_INET6, libc::IPPROTO_IPV6)
+    } else {
+        (libc::AF_INET, libc::IPPROTO_IP)
+    };
+    // SAFETY: socket takes no pointers; a descriptor that is not negative is new and owned by no one else.
+    let socket = unsafe {
+        let raw = libc::socket(family, libc::SOCK_RAW | libc::SOCK_CLOEXEC, libc::IPPROTO_RAW);
+        if raw < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        OwnedFd::from_raw_fd(raw)
+    };
+    let mut info = Info {
+        name: [0; NAME_BYTES],
+        hooks: 0,
+        entries: [0; 5],
+        underflow: [0; 5],
+        entries_count: 0,
+        size: 0,
+    };
+    // The last byte stays zero: the name ends there.
+    for (place, letter) in info.name.iter_mut().take(NAME_BYTES - 1).zip(table.bytes()) {
+        *place = letter;
+    }
+    let mut length = libc::socklen_t::try_from(size_of::<Info>()).unwrap_or_default();
+    // SAFETY: value and length are those of a structure with the option's layout, and live until the call returns.
+    let status = unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            level,
+            GET_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    if status != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(info.entries_count > info.hooks.count_ones() + 1)
 }

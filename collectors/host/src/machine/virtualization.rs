@@ -3,7 +3,7 @@
 //! The names are those of systemd-detect-virt(1). Evidence is read from files; only the vendor string of the
 //! processor is asked of the processor itself, and only on the running host.
 
-use crate::files::{link_name, read_to_string_limited, read_trimmed};
+use crate::files::{link_name, read_to_string_limited, read_trimmed, within};
 use collector::Target;
 
 /// The longest cgroup or environment file of process 1 that is looked at.
@@ -34,7 +34,7 @@ pub(super) fn look(target: &Target, flags_hypervisor: bool) -> Surroundings {
 }
 
 fn container(target: &Target) -> Option<String> {
-    if let Some(named) = read_trimmed(&target.path("/run/systemd/container")) {
+    if let Some(named) = read_trimmed(&within(target, "/run/systemd/container")) {
         return Some(named);
     }
     let environment = target.path("/proc/1/environ");
@@ -45,7 +45,7 @@ fn container(target: &Target) -> Option<String> {
         return Some(named.to_owned());
     }
     for (file, name) in [("/run/.containerenv", "podman"), ("/.dockerenv", "docker")] {
-        if target.path(file).exists() && !is_in_first_namespaces(target) {
+        if within(target, file).exists() && !is_in_first_namespaces(target) {
             return Some(name.to_owned());
         }
     }

@@ -73,8 +73,7 @@ pub(super) fn file_events() -> io::Result<OwnedFd> {
 /// Reads what a descriptor has, without waiting.
 pub(super) fn read(from: &OwnedFd, buffer: &mut [u8]) -> io::Result<usize> {
     // SAFETY: pointer and length are those of a live buffer that nothing else uses meanwhile.
-    let length =
-        unsafe { libc::read(from.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
+    let length = unsafe { libc::read(from.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len()) };
     match usize::try_from(length) {
         Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
         Ok(length) => Ok(length),
@@ -148,9 +147,13 @@ fn parse(mut bytes: &[u8]) -> Vec<Event<'_>> {
     let mut events = Vec::new();
     while let Some(header) = bytes.first_chunk::<HEADER_BYTES>() {
         let word = |place: usize| {
-            header.get(place..).and_then(|rest| rest.first_chunk()).map_or(0, |word| u32::from_ne_bytes(*word))
+            header
+                .get(place..)
+                .and_then(|rest| rest.first_chunk())
+                .map_or(0, |word| u32::from_ne_bytes(*word))
         };
-        let Some(end) = usize::try_from(word(12)).ok().and_then(|length| length.checked_add(HEADER_BYTES))
+        let Some(end) =
+            usize::try_from(word(12)).ok().and_then(|length| length.checked_add(HEADER_BYTES))
         else {
             break;
         };
@@ -192,8 +195,10 @@ mod tests {
     #[test]
     fn only_names_that_count_change_a_scope() {
         assert_eq!(scopes(&event(1, libc::IN_MOVED_TO, b"motd\0\0\0\0")), BTreeSet::new());
-        let bytes =
-            [event(1, libc::IN_MOVED_TO, b"passwd\0\0"), event(2, libc::IN_MOVED_TO, b"status\0\0")];
+        let bytes = [
+            event(1, libc::IN_MOVED_TO, b"passwd\0\0"),
+            event(2, libc::IN_MOVED_TO, b"status\0\0"),
+        ];
         assert_eq!(scopes(&bytes.concat()), BTreeSet::from(["accounts", "packages.dpkg"]));
     }
 

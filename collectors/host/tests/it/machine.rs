@@ -62,7 +62,8 @@ async fn processors_are_what_lscpu_says() {
         ("cache_l2_bytes", "L2 cache"),
         ("cache_l3_bytes", "L3 cache"),
     ] {
-        let all: u64 = processors.iter().filter_map(|p| line(p, attribute).parse::<u64>().ok()).sum();
+        let all: u64 =
+            processors.iter().filter_map(|p| line(p, attribute).parse::<u64>().ok()).sum();
         let told = told.get(name).map(|size| leading_number(size)).unwrap_or_else(|| "0".into());
         assert_eq!(all.to_string(), told, "{attribute}");
     }
@@ -70,7 +71,9 @@ async fn processors_are_what_lscpu_says() {
         assert_eq!(line(hardware, "numa_nodes_count"), *nodes);
     }
     let known = line(hardware, "vulnerabilities");
-    for (name, state) in told.iter().filter_map(|(name, state)| Some((name.strip_prefix("Vulnerability ")?, state))) {
+    for (name, state) in
+        told.iter().filter_map(|(name, state)| Some((name.strip_prefix("Vulnerability ")?, state)))
+    {
         let name = name.to_lowercase().replace(' ', "_");
         assert!(known.to_lowercase().contains(&name), "{name} in {known}");
         // lscpu writes the kernel's `Mitigation: X; Y` as `Mitigation; X, Y`.
@@ -113,7 +116,9 @@ fn check_block(told: &Json, drives: &[Observation], volumes: &[Observation], che
         if is_disk {
             assert_eq!(line(seen, "is_rotational"), flag("rota"), "{name}");
             assert_eq!(line(seen, "is_removable"), flag("rm"), "{name}");
-            for (attribute, key) in [("sector_logical_bytes", "log-sec"), ("sector_physical_bytes", "phy-sec")] {
+            for (attribute, key) in
+                [("sector_logical_bytes", "log-sec"), ("sector_physical_bytes", "phy-sec")]
+            {
                 assert_eq!(line(seen, attribute), told[key].to_string(), "{name}.{attribute}");
             }
             for (attribute, key) in [
@@ -128,7 +133,9 @@ fn check_block(told: &Json, drives: &[Observation], volumes: &[Observation], che
                 }
             }
         } else {
-            for (attribute, key) in [("content_type", "fstype"), ("content_uuid", "uuid"), ("content_label", "label")] {
+            for (attribute, key) in
+                [("content_type", "fstype"), ("content_uuid", "uuid"), ("content_label", "label")]
+            {
                 if !text(told, key).is_empty() {
                     assert_eq!(line(seen, attribute), text(told, key), "{name}.{attribute}");
                 }
@@ -183,6 +190,10 @@ fn related(seen: &Observation, verb: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn interfaces_are_what_ip_says() {
+    compare_interfaces().await;
+}
+
+async fn compare_interfaces() {
     let told = tool_json("iproute2", "ip", &["-j", "-d", "addr"]);
     let told = told.as_array().unwrap();
     let (seen, _) = look("network").await;
@@ -200,14 +211,19 @@ async fn interfaces_are_what_ip_says() {
             .iter()
             .map(|info| format!("{}/{}", text(info, "local"), info["prefixlen"]))
             .collect();
-        let own: BTreeSet<String> = sorted_words(&line(seen, "addresses"), ", ").into_iter().collect();
+        let own: BTreeSet<String> =
+            sorted_words(&line(seen, "addresses"), ", ").into_iter().collect();
         assert_eq!(own, addresses, "{name}");
         let is_up = array(interface, "flags").iter().any(|flag| flag == "UP");
         assert_eq!(line(seen, "flags").split(", ").any(|flag| flag == "up"), is_up, "{name}");
-        let kind = interface.pointer("/linkinfo/info_kind").and_then(Json::as_str).unwrap_or_default();
+        let kind =
+            interface.pointer("/linkinfo/info_kind").and_then(Json::as_str).unwrap_or_default();
         assert_eq!(line(seen, "link_kind"), kind, "{name}");
-        let expected: Vec<String> =
-            Some(text(interface, "master")).filter(|m| !m.is_empty()).map(str::to_owned).into_iter().collect();
+        let expected: Vec<String> = Some(text(interface, "master"))
+            .filter(|m| !m.is_empty())
+            .map(str::to_owned)
+            .into_iter()
+            .collect();
         assert_eq!(related(seen, "member_of"), expected, "{name}");
         if text(interface, "link_type") == "loopback" {
             assert_eq!(line(seen, "interface_type"), "loopback");
@@ -216,19 +232,33 @@ async fn interfaces_are_what_ip_says() {
 }
 
 /// A route as both sides can say it.
-fn route_line(destination: &str, gateway: &str, interface: &str, metric: &str, source: &str) -> String {
+fn route_line(
+    destination: &str,
+    gateway: &str,
+    interface: &str,
+    metric: &str,
+    source: &str,
+) -> String {
     format!("{destination} via {gateway} dev {interface} metric {metric} src {source}")
 }
 
 #[tokio::test]
 async fn routes_are_what_ip_says() {
+    compare_routes().await;
+}
+
+async fn compare_routes() {
     let mut told = BTreeSet::new();
     for (family, host_prefix) in [("-4", "/32"), ("-6", "/128")] {
         let routes = tool_json("iproute2", "ip", &[family, "-j", "route"]);
         for route in routes.as_array().unwrap() {
             let destination = match text(route, "dst") {
-                "default" if family == "-6" && text(route, "gateway").is_empty() => "::/0".to_owned(),
-                destination if destination == "default" || destination.contains('/') => destination.to_owned(),
+                "default" if family == "-6" && text(route, "gateway").is_empty() => {
+                    "::/0".to_owned()
+                }
+                destination if destination == "default" || destination.contains('/') => {
+                    destination.to_owned()
+                }
                 destination => format!("{destination}{host_prefix}"),
             };
             let metric = route.get("metric").map(Json::to_string).unwrap_or_default();
@@ -236,7 +266,13 @@ async fn routes_are_what_ip_says() {
             let hops = array(route, "nexthops");
             for hop in if hops.is_empty() { std::slice::from_ref(route) } else { hops } {
                 let (gateway, interface) = (text(hop, "gateway"), text(hop, "dev"));
-                told.insert(route_line(&destination, gateway, interface, &metric, text(route, "prefsrc")));
+                told.insert(route_line(
+                    &destination,
+                    gateway,
+                    interface,
+                    &metric,
+                    text(route, "prefsrc"),
+                ));
             }
         }
     }
@@ -246,7 +282,13 @@ async fn routes_are_what_ip_says() {
         .filter(|route| line(route, "table") == "main")
         .map(|route| {
             let of = |name: &str| line(route, name);
-            route_line(&of("destination"), &of("gateway"), &of("interface"), &of("metric"), &of("source_address"))
+            route_line(
+                &of("destination"),
+                &of("gateway"),
+                &of("interface"),
+                &of("metric"),
+                &of("source_address"),
+            )
         })
         .collect();
     assert_eq!(own, told);
@@ -285,7 +327,8 @@ async fn memory_and_pci_devices_are_what_lshw_says() {
         if text(node, "class") != "bridge" {
             assert_eq!(line(seen, "device_class"), text(node, "description"), "{address}");
         }
-        let driver = node.pointer("/configuration/driver").and_then(Json::as_str).unwrap_or_default();
+        let driver =
+            node.pointer("/configuration/driver").and_then(Json::as_str).unwrap_or_default();
         if text(node, "class") != "bridge" {
             assert_eq!(line(seen, "driver"), driver, "{address}");
         }
@@ -305,7 +348,8 @@ async fn the_host_is_what_uname_and_the_kernel_say() {
     let processors = tool("coreutils", "nproc", &["--all"]);
     assert_eq!(line(host, "processors_count"), processors.trim());
     let free = tool("procps", "free", &["-b"]);
-    let total = free.lines().nth(1).and_then(|line| line.split_whitespace().nth(1)).unwrap().to_owned();
+    let total =
+        free.lines().nth(1).and_then(|line| line.split_whitespace().nth(1)).unwrap().to_owned();
     assert_eq!(line(host, "memory_bytes"), total);
 }
 
@@ -324,7 +368,8 @@ async fn nothing_that_every_machine_has_is_missing() {
     if tool("coreutils", "id", &["-u"]).trim() == "0" {
         assert!(missing.is_empty(), "{missing:?}");
     } else {
-        let needs_root = ["host.firewall_tables", "user_account.password_state", "user_account.may_sudo"];
+        let needs_root =
+            ["host.firewall_tables", "user_account.password_state", "user_account.may_sudo"];
         assert!(missing.iter().all(|field| needs_root.contains(field)), "{missing:?}");
     }
 }
@@ -341,4 +386,91 @@ async fn two_looks_at_an_unchanged_machine_say_the_same() {
         assert_eq!(first, second, "{scope}");
         assert_eq!(HostCollector.guard(&crate::this_host(), scope), guard, "{scope}");
     }
+}
+
+/// Builds a network in the namespaces of this process: a bridge with a member, a tunnel on top of it, a second
+/// table, a route with two next hops and one that drops.
+fn build_network() {
+    let run = |line: &str| {
+        let words: Vec<&str> = line.split(' ').collect();
+        tool("iproute2", "ip", &words);
+    };
+    for line in [
+        "link set lo up",
+        "link add br0 type bridge",
+        "link add inside0 type veth peer name outside0",
+        "link set inside0 master br0",
+        "link set inside0 alias office",
+        "addr add 192.0.2.1/24 dev br0",
+        "addr add 2001:db8::1/64 dev br0 nodad",
+        "link add tunnel0 type vxlan id 42 local 192.0.2.1 remote 192.0.2.2 dstport 4789 dev br0",
+        "link set br0 up",
+        "link set inside0 up",
+        "link set outside0 up",
+        "route add default via 192.0.2.254 dev br0 metric 100 proto static",
+        "route add default via 2001:db8::ff dev br0",
+        "route add 198.51.100.0/24 nexthop via 192.0.2.3 dev br0 nexthop via 192.0.2.4 dev br0",
+        "route add 203.0.113.7/32 dev br0",
+        "route add blackhole 203.0.113.128/25",
+        "route add 198.51.100.0/25 via 192.0.2.5 table 100",
+    ] {
+        run(line);
+    }
+}
+
+#[tokio::test]
+async fn a_built_network_is_what_ip_says() {
+    if !crate::watch::is_inside() {
+        return crate::watch::run_inside("machine::a_built_network_is_what_ip_says");
+    }
+    build_network();
+    compare_interfaces().await;
+    compare_routes().await;
+    let (seen, _) = look("network").await;
+    let of = |name: &str| the(&seen, "network_interface", "name", name);
+    for (name, kind) in
+        [("br0", "bridge"), ("inside0", "virtual"), ("tunnel0", "tunnel"), ("lo", "loopback")]
+    {
+        assert_eq!(line(of(name), "interface_type"), kind, "{name}");
+    }
+    assert_eq!(related(of("tunnel0"), "stacked_on"), ["br0"]);
+    assert_eq!(related(of("inside0"), "member_of"), ["br0"]);
+    assert_eq!(line(of("inside0"), "alias"), "office");
+    assert_eq!(line(of("tunnel0"), "vlan_id"), "42");
+    assert_eq!(line(of("tunnel0"), "tunnel_remote"), "192.0.2.2");
+    let elsewhere = the(&seen, "route", "destination", "198.51.100.0/25");
+    assert_eq!(line(elsewhere, "table"), "100");
+    assert_eq!(
+        line(the(&seen, "route", "destination", "203.0.113.128/25"), "route_type"),
+        "blackhole"
+    );
+}
+
+#[tokio::test]
+async fn the_packet_filter_is_what_nft_says() {
+    if !crate::watch::is_inside() {
+        return crate::watch::run_inside("machine::the_packet_filter_is_what_nft_says");
+    }
+    let (seen, _) = look("host").await;
+    assert_eq!(line(&seen[0], "firewall_active"), "false");
+    for command in [
+        "add table inet filter",
+        "add chain inet filter input { type filter hook input priority 0 ; }",
+        "add rule inet filter input tcp dport 22 accept",
+        "add rule inet filter input drop",
+        "add table ip nat",
+    ] {
+        tool("nftables", "nft", &[command]);
+    }
+    let (seen, coverage) = look("host").await;
+    let told: BTreeSet<String> = tool("nftables", "nft", &["list", "tables"])
+        .lines()
+        .map(|line| line.replacen("table", "nftables", 1))
+        .collect();
+    let own: BTreeSet<String> =
+        sorted_words(&line(&seen[0], "firewall_tables"), ", ").into_iter().collect();
+    assert_eq!(own, told);
+    assert_eq!(line(&seen[0], "firewall_rules_count"), "2");
+    assert_eq!(line(&seen[0], "firewall_active"), "true");
+    assert_eq!(coverage.detail, "");
 }

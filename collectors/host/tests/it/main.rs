@@ -3,7 +3,11 @@
 //! The tools are those of Debian; `cargo xtask test` installs them. A tool that is missing fails its test with the
 //! line that installs it: a comparison that did not happen must not look like one that held.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper of tests fails its test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a helper of tests fails its test"
+)]
 
 mod machine;
 mod software;

@@ -11,8 +11,13 @@ const INSIDE: &str = "DHARMA_TEST_IN_NAMESPACES";
 /// A changed interface has to be in the graph within five seconds; this is what the watch may take of it.
 const NOTICED_WITHIN: Duration = Duration::from_secs(3);
 
+/// Whether this process runs in namespaces of its own.
+pub(crate) fn is_inside() -> bool {
+    std::env::var_os(INSIDE).is_some()
+}
+
 /// Runs a test of this binary in new user, network and mount namespaces, as root of them.
-fn run_inside(name: &str) {
+pub(crate) fn run_inside(name: &str) {
     let status = Command::new("unshare")
         .args(["--map-root-user", "--net", "--mount"])
         .arg(std::env::current_exe().unwrap())
@@ -56,15 +61,16 @@ async fn a_change_is_reported(scope: &str, change: impl FnOnce()) {
 
 #[tokio::test]
 async fn a_changed_address_is_reported() {
-    if std::env::var_os(INSIDE).is_none() {
+    if !is_inside() {
         return run_inside("watch::a_changed_address_is_reported");
     }
-    a_change_is_reported("network", || run("ip", &["addr", "add", "192.0.2.77/32", "dev", "lo"])).await;
+    a_change_is_reported("network", || run("ip", &["addr", "add", "192.0.2.77/32", "dev", "lo"]))
+        .await;
 }
 
 #[tokio::test]
 async fn a_mounted_file_system_is_reported() {
-    if std::env::var_os(INSIDE).is_none() {
+    if !is_inside() {
         return run_inside("watch::a_mounted_file_system_is_reported");
     }
     let directory = tempfile::tempdir().unwrap();
