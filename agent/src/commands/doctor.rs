@@ -7,10 +7,12 @@ mod host;
 mod network;
 
 use super::{Outcome, output};
+use crate::board::ConnectionState;
 use crate::cli::Doctor;
 use crate::config::Config;
 use crate::identity::{Identity, Store};
 use crate::report::chain;
+use crate::{control, place};
 use environment::{Clock, SystemClock};
 use serde::Serialize;
 use std::path::Path;
@@ -73,6 +75,7 @@ pub(super) async fn doctor(
     };
     host::state_directory(&mut findings, state);
     let identity = identity(&mut findings, state);
+    running(&mut findings, state);
     host::spool(&mut findings, state, config.as_ref());
     network::control_plane(&mut findings, config.as_ref(), identity.as_ref()).await;
     host::rights(&mut findings, config.as_ref()).await;
@@ -96,6 +99,37 @@ fn show(findings: &Findings) {
         if !line.remedy.is_empty() {
             output::line(format_args!("      → {}", line.remedy));
         }
+    }
+}
+
+/// A clock that is off by more is worth a line.
+const CLOCK_MILLIS_MAX: u64 = 5_000;
+
+/// What the running agent says, if one runs.
+fn running(findings: &mut Findings, state: &Path) {
+    const CHECK: &str = "agent";
+    let Ok(status) = control::ask(&place::socket_path(state)) else {
+        let remedy = "start it with `dharma-agent run` or by the service manager";
+        return findings.add(Verdict::Warn, CHECK, "not running, or not ours to ask", remedy);
+    };
+    let connection = &status.connection;
+    if connection.state == ConnectionState::Connected {
+        findings.ok(CHECK, format!("running, connected to {}", connection.endpoint));
+    } else {
+        let why = connection.last_error.clone().unwrap_or_default();
+        let remedy = "see the lines about the control plane below";
+        findings.add(Verdict::Warn, CHECK, format!("running, not connected: {why}"), remedy);
+    }
+    for complaint in &status.complaints {
+        findings.add(Verdict::Warn, CHECK, complaint.clone(), "");
+    }
+    let Some(ahead) = connection.clock_ahead_millis else { return };
+    let finding = format!("the control plane's clock was {ahead} ms ahead at the last connection");
+    if ahead.unsigned_abs() > CLOCK_MILLIS_MAX {
+        let remedy = "let a time service (chrony, systemd-timesyncd) set both clocks";
+        findings.add(Verdict::Warn, "clock", finding, remedy);
+    } else {
+        findings.ok("clock", finding);
     }
 }
 

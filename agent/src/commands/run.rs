@@ -66,10 +66,7 @@ pub(super) async fn run(state: &Path, config: Config, how: Enroll) -> anyhow::Re
         stopper.stop();
         heard
     });
-    let result = tokio::select! {
-        biased;
-        result = common.enroll_and_serve(&mut stop) => result,
-    };
+    let result = common.enroll_and_serve(&mut stop).await;
     signals.abort();
     result.map(|()| Outcome::Done)
 }

@@ -108,7 +108,14 @@ pub(super) fn end_of(status: &Status) -> End {
         | Code::InvalidArgument
         | Code::FailedPrecondition
         | Code::Unimplemented => End::Refused(status.message().to_owned()),
-        _ => End::Lost(chain(status)),
+        _ => match find::<std::io::Error>(status) {
+            // The layers above only repeat it in ever more words.
+            Some(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                End::Lost("the control plane closed the connection".to_owned())
+            }
+            Some(error) => End::Lost(format!("the connection broke off: {error}")),
+            None => End::Lost(format!("the connection broke off: {}", status.message())),
+        },
     }
 }
 
@@ -121,5 +128,8 @@ mod tests {
         let revoked = Status::permission_denied("this agent is revoked");
         assert_eq!(end_of(&revoked), End::Refused("this agent is revoked".into()));
         assert!(matches!(end_of(&Status::unavailable("gone")), End::Lost(_)));
+        let cut = std::io::Error::new(std::io::ErrorKind::UnexpectedEof, "a long story");
+        let cut = end_of(&Status::from_error(Box::new(cut)));
+        assert_eq!(cut, End::Lost("the control plane closed the connection".into()));
     }
 }

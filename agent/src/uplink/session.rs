@@ -16,7 +16,7 @@ use proto::v1::server_frame::Frame as Theirs;
 use proto::v1::uplink_client::UplinkClient;
 use proto::v1::{self, AgentFrame, ServerFrame};
 use proto::{PROTOCOL_MAX, PROTOCOL_MIN, convert};
-use spool::{Entry, PerClass, Priority};
+use spool::{Entry, GapReason, PerClass, Priority};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -45,6 +45,8 @@ struct Session {
     inbound: Streaming<ServerFrame>,
     durable: [watch::Receiver<u64>; 4],
     flow: Flow,
+    /// Batches that go first: gaps over what the control plane has lost since it acknowledged it.
+    lost: Vec<v1::Batch>,
     beat: Duration,
     /// Whether anything was sent since the last beat was due.
     is_busy: bool,
@@ -127,12 +129,14 @@ impl Uplink {
         self.welcomed(&welcome)?;
         let spool = &self.around.spool;
         let committed = PerClass::from_fn(|class| spool.committed(class));
+        let lost = lost_gaps(spool.epoch(), &welcome.committed, committed);
         let window = usize::try_from(welcome.window_bytes.min(WINDOW_BYTES_MAX)).unwrap_or(0);
         Ok(Session {
             outbound,
             inbound,
             durable: Priority::ALL.map(|class| spool.watch(class)),
             flow: Flow::new(window, committed),
+            lost,
             beat: Duration::from_secs(u64::from(welcome.beat_seconds).clamp(BEAT.0, BEAT.1)),
             is_busy: true,
         })
@@ -197,6 +201,13 @@ impl Uplink {
         let mut renewal = Instant::now() + self.renewal_due();
         // The first beat comes at once: it carries what the control plane is to be told of every scope.
         let mut beat = Instant::now();
+        for batch in std::mem::take(&mut session.lost) {
+            tracing::warn!(class = batch.class, "the control plane has lost what it acknowledged");
+            let frame = AgentFrame { frame: Some(Ours::Batch(batch)) };
+            if session.outbound.send(frame).await.is_err() {
+                return End::Lost("the connection broke off".into());
+            }
+        }
         loop {
             let next = session.flow.next(session.durable(), BATCH_BYTES_TARGET);
             let outbound = session.outbound.clone();
@@ -370,6 +381,23 @@ impl Uplink {
     }
 }
 
+/// What the control plane once acknowledged and does not have any more, as one that was set back to a backup: it is
+/// gone here too, and the chain must go on without a hole. The whole reports that follow say all it said.
+fn lost_gaps(epoch: u64, theirs: &[v1::Committed], ours: PerClass<u64>) -> Vec<v1::Batch> {
+    let gap = |class: Priority| {
+        let number = u32::from(class.number());
+        let known = theirs.iter().find(|committed| committed.class == number);
+        let known = known.map_or(0, |committed| committed.sequence);
+        let through = *ours.of(class);
+        let count = through.checked_sub(known).filter(|count| *count > 0)?;
+        let gap = v1::Gap { through, count, reason: GapReason::Superseded.name().to_owned() };
+        let content = Some(v1::entry::Content::Gap(gap));
+        let entries = vec![v1::Entry { sequence: known.saturating_add(1), content }];
+        Some(v1::Batch { epoch, class: number, entries })
+    };
+    Priority::ALL.into_iter().filter_map(gap).collect()
+}
+
 fn class_of(number: u32) -> Option<Priority> {
     Priority::from_number(u8::try_from(number).ok()?)
 }
@@ -400,4 +428,22 @@ fn wire_of(entry: Entry) -> v1::Entry {
         }),
     };
     v1::Entry { sequence, content: Some(content) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_control_plane_has_lost_becomes_a_gap() {
+        let theirs =
+            [v1::Committed { class: 1, sequence: 5 }, v1::Committed { class: 2, sequence: 9 }];
+        let gaps = lost_gaps(7, &theirs, PerClass([0, 8, 9, 2]));
+        assert_eq!(gaps.len(), 2);
+        let entry = &gaps[0].entries[0];
+        assert_eq!((gaps[0].epoch, gaps[0].class, entry.sequence), (7, 1, 6));
+        let Some(v1::entry::Content::Gap(gap)) = &entry.content else { panic!() };
+        assert_eq!((gap.through, gap.count), (8, 3));
+        assert_eq!((gaps[1].class, gaps[1].entries[0].sequence), (3, 1));
+    }
 }

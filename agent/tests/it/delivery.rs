@@ -49,6 +49,7 @@ async fn what_is_seen_is_delivered_and_what_changes_follows() {
         let state = server.state();
         assert_eq!(state.store.violations, Vec::<String>::new());
         assert_eq!(state.store.diverged, Vec::<String>::new());
+        assert_eq!(state.store.removed_again, Vec::<String>::new());
         assert!(state.store.scopes.values().all(|scope| scope.full_count <= 1));
     }
     let (code, took) = agent.stop().await;

@@ -55,6 +55,8 @@ pub(crate) struct Store {
     pub(crate) violations: Vec<String>,
     /// Scopes whose digest differs; they are asked for.
     pub(crate) diverged: Vec<String>,
+    /// Things that were removed and were not there: allowed only after a kill between acceptance and taking note.
+    pub(crate) removed_again: Vec<String>,
     /// Entries that came again.
     pub(crate) repeated_count: usize,
     /// Reports of readings.
@@ -127,8 +129,7 @@ impl Store {
         }
         for removed in &report.removed {
             if scope.held.remove(&removed.native_key).is_none() {
-                self.violations
-                    .push(format!("{name} removes `{}`, never seen", removed.native_key));
+                self.removed_again.push(format!("{name} removes `{}` again", removed.native_key));
             }
         }
         if report.is_last {

@@ -2,6 +2,7 @@
 
 use crate::agent_process::Agent;
 use crate::model_server::{ModelServer, State};
+use crate::model_store::Stored;
 use crate::tree::Tree;
 use proto::v1;
 use proto::v1::server_frame::Frame;
@@ -49,13 +50,22 @@ async fn a_control_plane_that_lost_everything_gets_every_scope_again() {
     let (mut server, _tree, _agent) = running(directory.path()).await;
     server.until("packages are there", |state| fulls(state, "packages.dpkg") == 1).await;
     server.pause();
-    server.state().store.scopes.clear();
+    {
+        let store = &mut server.state().store;
+        store.scopes.clear();
+        store.entries.clear();
+        store.committed.clear();
+    }
     server.resume().await;
     server
         .until("all is there again", |state| {
             fulls(state, "packages.dpkg") == 1 && fulls(state, "accounts") == 1
         })
         .await;
+    let state = server.state();
+    assert_eq!(state.store.violations, Vec::<String>::new());
+    let gaps = state.store.entries.values().filter(|stored| matches!(stored, Stored::Gap { .. }));
+    assert_eq!(gaps.count(), 1, "one gap over what was acknowledged before");
 }
 
 #[tokio::test(flavor = "multi_thread")]

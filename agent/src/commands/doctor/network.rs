@@ -104,7 +104,7 @@ async fn recognize(
     let Ok(port) = port.parse() else { return };
     match connector.connect(host, port).await {
         Ok(_) => findings
-            .ok(CHECK, format!("`{endpoint}` is the control plane of this agent; clocks agree")),
+            .ok(CHECK, format!("`{endpoint}` is the control plane of this agent, and its certificate holds by this host's clock")),
         Err(error) => {
             // The error's own words say what to do.
             findings.add(Verdict::Fail, CHECK, chain(&error), "");
