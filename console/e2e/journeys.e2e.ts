@@ -143,7 +143,7 @@ test("the inventory works with the keyboard alone", async () => {
 test("the palette finds an item and opens it", async () => {
   const { title } = await firstItem("host");
   await tab.page.keyboard.press("Control+k");
-  await tab.page.getByRole("combobox").fill(title);
+  await tab.page.getByRole("dialog").getByRole("combobox").fill(title);
   const option = tab.page.getByRole("option", { name: new RegExp(`^${title}.*Host$`) });
   await option.waitFor();
   await option.click();
@@ -230,7 +230,7 @@ test("overlays are accessible", async () => {
   await open("/inventory?class=host");
   await settle();
   await tab.page.keyboard.press("Control+k");
-  await tab.page.getByRole("combobox").waitFor();
+  await tab.page.getByRole("dialog").getByRole("combobox").waitFor();
   expect(await tab.accessibility()).toEqual([]);
   await tab.page.keyboard.press("Escape");
   await tab.page.keyboard.press("?");

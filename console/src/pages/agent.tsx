@@ -61,7 +61,7 @@ export function AgentPage() {
   const { id } = route.useParams();
   const { data: agent, error, refetch } = useQuery(agentQuery(id));
   usePageTitle(agent?.name ?? t("agents.title"));
-  if (error instanceof ApiError && error.status === 404) return <Empty title={t("agents.notFound")} />;
+  if (error instanceof ApiError && error.status === 404) return <Empty isPage title={t("agents.notFound")} />;
   if (error) return <ErrorPanel error={error} retry={() => void refetch()} />;
   if (!agent) return <Loading />;
   return (

@@ -108,7 +108,7 @@ export function ItemPage() {
   const { data: item, error, refetch } = useQuery(itemQuery(id));
   usePageTitle(item ? itemTitle(item) : "");
   if (error instanceof ApiError && error.status === 404) {
-    return <Empty title={t("item.notFound")} hint={t("item.notFoundHint")} />;
+    return <Empty isPage title={t("item.notFound")} hint={t("item.notFoundHint")} />;
   }
   if (error) return <ErrorPanel error={error} retry={() => void refetch()} />;
   if (!item) return <Loading />;

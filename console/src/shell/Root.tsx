@@ -12,7 +12,7 @@ export function RootLayout() {
 export function NotFoundPage() {
   return (
     <main id="main">
-      <Empty title={t("app.notFound")} hint={t("app.notFoundHint")}>
+      <Empty isPage title={t("app.notFound")} hint={t("app.notFoundHint")}>
         <Link className="button" to={paths.inventory}>
           {t("app.goInventory")}
         </Link>

@@ -17,13 +17,15 @@ export function Loading() {
 interface EmptyProps {
   title: string;
   hint?: string;
+  /** Whether it is all that the page shows: then its title is the page's. */
+  isPage?: boolean;
   children?: ReactNode;
 }
 
-export function Empty({ title, hint, children }: EmptyProps) {
+export function Empty({ title, hint, isPage = false, children }: EmptyProps) {
   return (
     <div className="empty">
-      <p className="empty-title">{title}</p>
+      {isPage ? <h1 className="empty-title">{title}</h1> : <p className="empty-title">{title}</p>}
       {hint && <p className="muted">{hint}</p>}
       {children}
     </div>
