@@ -176,7 +176,7 @@ pub struct Cost {
 pub fn cost_of(program: &str, arguments: &[&str]) -> Result<Cost> {
     use environment::Clock;
     use std::io::Read;
-    let clock = environment::SystemClock::default();
+    let clock = environment::SystemClock;
     let begun = clock.monotonic();
     let mut child = Command::new(program)
         .args(arguments)

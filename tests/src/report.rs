@@ -90,9 +90,7 @@ impl Report {
             println!("{report}");
             return;
         }
-        for part in ["figures", "peers", "spread", "missing_peers", "machine"] {
-            println!("{part}: {}", serde_json::to_string_pretty(&report[part]).unwrap_or_default());
-        }
+        println!("{}", serde_json::to_string_pretty(&report).unwrap_or_default());
     }
 }
 

@@ -5,6 +5,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use collector::{Collector, Target};
 use system_tests::process::cost_of;
 use system_tests::report::Report;
 use system_tests::rig::Binaries;
@@ -26,7 +27,8 @@ const PEERS: &[(&str, &str, &[&str])] = &[
     ("fusioninventory-agent", "fusioninventory-inventory", &[]),
 ];
 
-fn main() -> Result<()> {
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let binaries = Binaries::find()?;
     let agent = binaries.path("dharma-agent");
@@ -39,18 +41,6 @@ fn main() -> Result<()> {
         report.figure("wall_s", cost.wall_seconds);
         #[expect(clippy::cast_precision_loss, reason = "megabytes")]
         report.figure("peak_rss_mb", cost.rss_bytes_max as f64 / 1e6);
-        let seen = observations(&cost.output)?;
-        #[expect(clippy::cast_precision_loss, reason = "a host has far fewer than 2^52 items")]
-        {
-            report.figure("items", seen.len() as f64);
-            report.figure(
-                "facts",
-                seen.iter()
-                    .map(|item| item["facts"].as_object().map_or(0, serde_json::Map::len))
-                    .sum::<usize>() as f64,
-            );
-            report.figure("fields_missing", missing(&seen).len() as f64);
-        }
         for (peer, program, peer_arguments) in PEERS {
             match cost_of(program, peer_arguments) {
                 Ok(cost) => {
@@ -63,32 +53,24 @@ fn main() -> Result<()> {
             }
         }
     }
+    let seen = seen().await?;
+    #[expect(clippy::cast_precision_loss, reason = "a host has far fewer than 2^52 items")]
+    {
+        report.figure("items", seen.len() as f64);
+        report.figure("facts", seen.iter().map(|item| item.facts.len()).sum::<usize>() as f64);
+        report.figure("fields_missing", collector_host::fields_missing(&seen).len() as f64);
+    }
     report.print(arguments.json);
     Ok(())
 }
 
-/// The observations of `dharma-agent collect host --json`: one JSON object a line.
-fn observations(output: &[u8]) -> Result<Vec<serde_json::Value>> {
-    output
-        .split(|byte| *byte == b'\n')
-        .filter(|line| !line.is_empty())
-        .map(|line| {
-            serde_json::from_slice(line).context("the agent printed a line that is no JSON")
-        })
-        .collect()
-}
-
-/// The demanded fields that no observation has.
-fn missing(seen: &[serde_json::Value]) -> Vec<String> {
-    collector_host::DEMANDED_FIELDS
-        .iter()
-        .filter(|(class, attribute)| {
-            !seen.iter().any(|item| {
-                item["class"] == *class
-                    && (item["facts"].get(attribute).is_some()
-                        || item["readings"].get(attribute).is_some())
-            })
-        })
-        .map(|(class, attribute)| format!("{class}.{attribute}"))
-        .collect()
+/// All that one look at every scope sees, by the same code as the agent's.
+async fn seen() -> Result<Vec<model::Observation>> {
+    let collector = collector_host::HostCollector;
+    let target = Target::own_host("00000000-0000-7000-8000-000000000000", "bench");
+    let mut seen = Vec::new();
+    for scope in collector.manifest().scopes {
+        seen.extend(collector::testing::look(&collector, &target, scope.name).await?.observations);
+    }
+    Ok(seen)
 }

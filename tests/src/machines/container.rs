@@ -91,7 +91,7 @@ impl Container {
 
     fn wait_until_booted(&mut self) -> Result<()> {
         use environment::Clock;
-        let clock = environment::SystemClock::default();
+        let clock = environment::SystemClock;
         let begun = clock.monotonic();
         loop {
             if self.nspawn.try_wait()?.is_some() {

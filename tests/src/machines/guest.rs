@@ -118,7 +118,7 @@ fn tail(output: &str) -> String {
 
 fn wait(guest: &mut std::process::Child) -> Result<()> {
     use environment::Clock;
-    let clock = environment::SystemClock::default();
+    let clock = environment::SystemClock;
     let begun = clock.monotonic();
     loop {
         if guest.try_wait()?.is_some() {

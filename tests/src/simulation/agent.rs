@@ -14,6 +14,8 @@ const DIRECTORY: &str = "/spool";
 const REPEAT_AFTER: Duration = Duration::from_millis(200);
 /// Entries and bytes of a batch.
 const BATCH_MAX: (usize, usize) = (12, 16 << 10);
+/// How far from the end a flip at the end lies at most.
+const FLIP_AT_END_BYTES: u64 = 400;
 /// The largest record of the simulation, well below what the smallest quota allows.
 const RECORD_BYTES_MAX: u64 = 3_000;
 
@@ -152,13 +154,21 @@ impl Agent {
     pub(super) fn flip(&self) -> bool {
         let Ok(mut names) = self.disk.list(DIRECTORY.as_ref()) else { return false };
         names.sort();
+        // Segments matter most.
+        if self.randomness.chance(2, 3) {
+            names.retain(|name| name.ends_with(".segment"));
+        }
         let choice = self.randomness.below(u64::try_from(names.len()).unwrap_or(0));
         let Some(name) = usize::try_from(choice).ok().and_then(|choice| names.get(choice)) else {
             return false;
         };
         let path = PathBuf::from(DIRECTORY).join(name);
         let length = self.disk.length(&path).unwrap_or(0);
-        let Ok(offset) = usize::try_from(self.randomness.below(length)) else { return false };
+        // Half of the flips hit the end of the file, where damage is hardest to tell from a torn write.
+        let reach =
+            if self.randomness.chance(1, 2) { length.min(FLIP_AT_END_BYTES) } else { length };
+        let from_start = length - reach + self.randomness.below(reach);
+        let Ok(offset) = usize::try_from(from_start) else { return false };
         let mask = u8::try_from(1 << self.randomness.below(8)).unwrap_or(1);
         self.disk.flip(&path, offset, mask)
     }

@@ -176,12 +176,14 @@ impl World {
         }
     }
 
-    /// A power failure can strike while the spool opens; then it opens again.
+    /// What stopped in the middle of a change was the power or only the process, and it can stop again while the spool
+    /// opens.
     fn restart_if_off(&mut self, index: usize) -> Result<(), String> {
         if self.agents.get(index).is_some_and(|agent| agent.disk.is_off()) {
-            let fails_again = self.randomness.chance(1, 3);
+            let with_power_cut = self.randomness.chance(1, 2);
+            let stops_again = self.randomness.chance(1, 3);
             let operations = self.randomness.below(20);
-            self.restart(index, true, fails_again.then_some(operations))?;
+            self.restart(index, with_power_cut, stops_again.then_some(operations))?;
         }
         Ok(())
     }
