@@ -1,12 +1,14 @@
 //! Looks at the host with every scope, or those named, and prints what was seen and what it cost.
 //!
-//! `look [--json] [--root DIR] [--repeat N] [SCOPE …]`; with `--json` every observation is a line on standard output.
+//! `look [--json|--show] [--root DIR] [--repeat N] [SCOPE …]`: with `--json` every observation is a line of JSON on
+//! standard output, with `--show` a paragraph for a person.
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "it is what the program is for")]
 
 use collector::{Collector, Run, Target};
 use collector_host::HostCollector;
 use model::{Observation, Value};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// The processor time of this process so far, in microseconds.
@@ -28,8 +30,54 @@ fn cpu_micros() -> (i64, i64) {
     (0, 0)
 }
 
+/// A value as JSON.
+fn json(value: &Value) -> serde_json::Value {
+    match value {
+        Value::Absent => serde_json::Value::Null,
+        Value::Boolean(yes) => (*yes).into(),
+        Value::Integer(number) => (*number).into(),
+        Value::Float(number) => (*number).into(),
+        Value::Text(text) => text.as_str().into(),
+        Value::Time(time) => time.millis().into(),
+        Value::List(values) => values.iter().map(json).collect(),
+        Value::Record(fields) => {
+            serde_json::Value::Object(fields.iter().map(|(k, v)| (k.clone(), json(v))).collect())
+        }
+    }
+}
+
+/// An observation as a line of JSON.
+fn json_line(seen: &Observation) -> String {
+    let fields = |map: &BTreeMap<model::Name, Value>| -> serde_json::Value {
+        serde_json::Value::Object(map.iter().map(|(k, v)| (k.to_string(), json(v))).collect())
+    };
+    let keys: Vec<_> = seen
+        .keys
+        .iter()
+        .map(|key| {
+            serde_json::json!({
+                "type": key.key_type.name(), "realm": key.realm.0, "value": key.value
+            })
+        })
+        .collect();
+    let relations: Vec<_> = seen
+        .relations
+        .iter()
+        .map(|relation| {
+            serde_json::json!({
+                "verb": relation.verb, "target": format!("{:?}", relation.target)
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "class": seen.class, "native_key": seen.native_key, "within": seen.within, "keys": keys,
+        "facts": fields(&seen.facts), "readings": fields(&seen.readings), "relations": relations,
+    })
+    .to_string()
+}
+
 fn line(seen: &Observation) -> String {
-    let fields = |map: &std::collections::BTreeMap<model::Name, Value>| {
+    let fields = |map: &BTreeMap<model::Name, Value>| {
         map.iter()
             .map(|(name, value)| format!("{name}={}", value.to_line()))
             .collect::<Vec<_>>()
@@ -56,12 +104,13 @@ fn line(seen: &Observation) -> String {
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
     let mut scopes = Vec::new();
-    let (mut shows, mut repeat) = (false, 1);
+    let (mut shows, mut repeat) = (None::<fn(&Observation) -> String>, 1);
     let mut target = Target::own_host("00000000-0000-7000-8000-000000000000", "default");
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
-            "--json" | "--show" => shows = true,
+            "--json" => shows = Some(json_line),
+            "--show" => shows = Some(line),
             "--root" => target.root = PathBuf::from(arguments.next().unwrap_or_default()),
             "--repeat" => repeat = arguments.next().and_then(|n| n.parse().ok()).unwrap_or(1),
             _ => scopes.push(argument),
@@ -100,8 +149,8 @@ async fn main() {
                 eprintln!("    failed: {}: {}", failure.what, failure.why);
             }
         }
-        if shows {
-            observations.iter().for_each(|seen| println!("{}", line(seen)));
+        if let Some(shown) = shows {
+            observations.iter().for_each(|seen| println!("{}", shown(seen)));
         }
         for complaint in collector::testing::complaints(&collector, declared.name, &observations) {
             eprintln!("    COMPLAINT: {complaint}");

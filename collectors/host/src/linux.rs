@@ -7,7 +7,10 @@ use model::Coverage;
 const SCOPES_COUNT: usize = machine::SCOPES.len() + software::SCOPES.len();
 
 /// The scopes of both halves.
-#[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which refuses a wrong index")]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "evaluated by the compiler, which refuses a wrong index"
+)]
 pub(crate) static SCOPES: [ScopeDeclaration; SCOPES_COUNT] = {
     let mut all = [machine::SCOPES[0]; SCOPES_COUNT];
     let mut index = 0;

@@ -110,8 +110,11 @@ fn unencoded(text: &str) -> String {
 fn probe(target: &Target, block: &Block) -> io::Result<Option<Content>> {
     use std::os::unix::fs::{FileExt, FileTypeExt, OpenOptionsExt};
     // An empty tray must not be asked to load, and a changer not to fetch.
-    let is_removable = read_trimmed(&target.path(&format!("{}/removable", block.sys)));
-    if is_removable.as_deref() == Some("1") {
+    let is_set = |file: &str| {
+        read_trimmed(&target.path(&format!("{}/{file}", block.sys))).as_deref() == Some("1")
+    };
+    // A mapping that is suspended would hold the question until it is resumed.
+    if is_set("removable") || is_set("dm/suspended") {
         return Ok(None);
     }
     let path = target.path(&format!("/dev/{}", block.kernel_name.replace('!', "/")));

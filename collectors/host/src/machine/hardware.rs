@@ -35,9 +35,18 @@ pub(super) fn guard(target: &Target) -> Guard {
     guard.finish()
 }
 
+/// Whether a target shows its hardware: the tree of a container or an image does not.
+pub(super) fn is_shown(target: &Target) -> bool {
+    let places = ["/sys/devices/system/cpu", DMI, TABLE, "/proc/device-tree/model"];
+    target.is_live() || places.iter().any(|place| target.path(place).exists())
+}
+
 /// Looks at the scope.
 #[expect(clippy::unnecessary_wraps, reason = "every scope has this form")]
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, CollectError> {
+    if !is_shown(target) {
+        return Ok(Coverage::not_present("the tree of this host shows no hardware"));
+    }
     let (tables, is_table_denied) = tables(target);
     let labels: Vec<SocketLabel> = tables
         .processors

@@ -10,7 +10,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD};
 use collector::{CollectError, Run, Target};
 use model::classes::host;
-use model::{Coverage, IdentityKey, KeyType, Observation, Realm, RelationTarget, Timestamp};
+use model::{
+    Coverage, IdentityKey, KeyType, Observation, Realm, RelationTarget, Timestamp, relationships,
+};
 use sha2::{Digest, Sha256};
 
 /// The longest file of the operating system that is read whole; hosts files of ad blockers reach megabytes.
@@ -22,8 +24,10 @@ const SSH_HOST_KEYS_MAX: usize = 16;
 /// Looks at the scope.
 #[expect(clippy::unnecessary_wraps, reason = "every scope has this form")]
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, CollectError> {
-    let mut seen = Observation::of(&host::CLASS, HOST)
-        .relates(model::relationships::RUNS_ON, RelationTarget::Native(HARDWARE.to_owned()));
+    let mut seen = Observation::of(&host::CLASS, HOST);
+    if super::hardware::is_shown(target) {
+        seen.relate(relationships::RUNS_ON, RelationTarget::Native(HARDWARE.to_owned()));
+    }
     let processors = super::processors::flags(target);
     names(&mut seen, target);
     release(&mut seen, target);

@@ -6,9 +6,11 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a helper of tests fails its test"
 )]
 
+mod firmware;
 mod machine;
 mod software;
 mod watch;
