@@ -129,6 +129,7 @@ test("the inventory works with the keyboard alone", async () => {
   await tab.page.keyboard.press("Enter");
   await tab.page.waitForURL(/q=lib/);
   await rows().first().waitFor();
+  // The box keeps the focus; Escape leaves it.
   await tab.page.keyboard.press("Escape");
   await tab.page.keyboard.press("j");
   await tab.page.keyboard.press("j");
@@ -287,6 +288,18 @@ test("after logging out, a page leads to the login and back", async () => {
   await tab.page.getByLabel("Password").fill(PASSWORD);
   await tab.page.getByRole("button", { name: "Log in" }).click();
   await heading("Agents").waitFor();
+});
+
+test("a session that ends elsewhere leads to the login, and back to the same page", async () => {
+  await open("/inventory?class=package");
+  await rows().first().waitFor();
+  await tab.context.clearCookies();
+  await tab.page.getByRole("link", { name: "Changes", exact: true }).click();
+  await heading("Log in").waitFor();
+  await tab.page.getByLabel("Name").fill(NAME);
+  await tab.page.getByLabel("Password").fill(PASSWORD);
+  await tab.page.getByRole("button", { name: "Log in" }).click();
+  await heading("Changes").waitFor();
 });
 
 test("no page asked another origin for anything, and none had an error", () => {

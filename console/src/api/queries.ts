@@ -3,7 +3,14 @@
  *
  * Freshness comes from the event stream (`live/`), so nothing here polls except the steps of an agent that joins.
  */
-import { QueryClient, infiniteQueryOptions, keepPreviousData, queryOptions } from "@tanstack/react-query";
+import {
+  MutationCache,
+  QueryCache,
+  QueryClient, 
+  infiniteQueryOptions,
+  keepPreviousData,
+  queryOptions,
+} from "@tanstack/react-query";
 import { ApiError, type Params, ask } from "./client.ts";
 import type {
   Agent,
@@ -29,7 +36,21 @@ const PAGE_MEMORY_MILLISECONDS = 60_000;
 /** While a machine joins, its steps are asked for this often. */
 const STEP_MILLISECONDS = 1_000;
 
-export const queryClient = new QueryClient({
+/** An answer of 401 ends the session for the whole console: the shell asks who is logged in, and leads to the login. */
+function forgetSession(error: unknown): void {
+  if (error instanceof ApiError && error.status === 401) {
+    void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey });
+  }
+}
+
+export const queryClient: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: forgetSession }),
+  mutationCache: new MutationCache({
+    onError: (error, _variables, _result, mutation) => {
+      // A refused login is an answer to the form, not the end of a session.
+      if (mutation.options.mutationKey?.[0] !== "login") forgetSession(error);
+    },
+  }),
   defaultOptions: {
     queries: {
       staleTime: 30_000,

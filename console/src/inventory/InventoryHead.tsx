@@ -58,7 +58,11 @@ export function InventoryHead({ search, definition }: HeadProps) {
 
 function FilterBox({ search, definition }: HeadProps) {
   const navigate = useNavigate();
-  const [text, setText] = useState(search.q ?? "");
+  const asked = search.q ?? "";
+  // What was typed counts as long as the address is the one it was typed over; a link or "back" replaces it.
+  const [typed, setTyped] = useState({ over: asked, text: asked });
+  const text = typed.over === asked ? typed.text : asked;
+  const setText = (next: string) => setTyped({ over: asked, text: next });
   const unknown = parseQuery(text).conditions.find(
     ({ name }) => definition && !definition.attributes.some((attribute) => attribute.name === name),
   );

@@ -38,7 +38,7 @@ function Cell({ item, attribute, isFlashing }: { item: Item; attribute: Attribut
           <span className="visually-hidden">{text}</span>
         </>
       ) : (
-        text
+        <bdi>{text}</bdi>
       )}
     </div>
   );
@@ -64,7 +64,7 @@ export const TableRow = memo(function TableRow(props: RowProps) {
       <div role="gridcell" title={item?.title}>
         {item ? (
           <Link to={paths.item} params={{ id: item.id }} tabIndex={-1}>
-            {item.title || item.id}
+            <bdi>{item.title || item.id}</bdi>
           </Link>
         ) : (
           <span className="cell-wait" />

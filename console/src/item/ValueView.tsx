@@ -25,7 +25,7 @@ function ListView({ values }: { values: Value[] }) {
       {shown.map((value, index) => (
         // A list may hold the same value twice; its order is its identity.
         <li key={index} className="tag">
-          {formatValue(value)}
+          <bdi>{formatValue(value)}</bdi>
         </li>
       ))}
       {values.length > LIST_SHOWN && (
@@ -46,7 +46,9 @@ function RecordView({ record }: { record: { [name: string]: Value } }) {
         {Object.entries(record).map(([name, value]) => (
           <tr key={name}>
             <th scope="row">{name}</th>
-            <td>{formatValue(value)}</td>
+            <td>
+              <bdi>{formatValue(value)}</bdi>
+            </td>
           </tr>
         ))}
       </tbody>
@@ -69,5 +71,5 @@ export function ValueView({ value, attribute }: { value: Value; attribute: Attri
     );
   }
   const exact = typeof value === "number" && attribute.unit !== "" ? formatNumber(value) : undefined;
-  return <span title={exact}>{formatValue(value, attribute)}</span>;
+  return <bdi title={exact}>{formatValue(value, attribute)}</bdi>;
 }

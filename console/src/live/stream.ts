@@ -107,7 +107,10 @@ export class LiveStream {
       `${basePath()}api/v1/events${queryString({ after: this.revision })}`,
       { headers: { accept: "text/event-stream" }, signal: abort.signal, credentials: "same-origin" },
     );
-    if (response.status === 401) return this.handlers.loggedOut();
+    if (response.status === 401) {
+      this.stop();
+      return this.handlers.loggedOut();
+    }
     // Whatever the reason of the refusal, the place in the history is of no use: the next attempt begins anew.
     if (response.status >= 400 && response.status < 500) this.revision = "";
     if (!response.ok || !response.body) return;

@@ -36,7 +36,7 @@ export function InventoryPage() {
     <div className="inventory">
       <ClassRail search={search} counts={counts} />
       <div className="inventory-main">
-        <InventoryHead key={search.q ?? ""} search={search} definition={definition} />
+        <InventoryHead search={search} definition={definition} />
         <ItemTable
           // Another question is another table: scroll position and pages begin anew.
           key={JSON.stringify(params)}

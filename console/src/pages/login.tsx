@@ -18,6 +18,7 @@ export function LoginPage() {
   const [name, setName] = useState("");
   const [password, setPassword] = useState("");
   const login = useMutation({
+    mutationKey: ["login"],
     mutationFn: () => mutations.login({ name: name.trim(), password }),
     onSuccess: async () => {
       await queryClient.fetchQuery({ ...sessionQuery, staleTime: 0 });

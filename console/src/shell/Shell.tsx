@@ -1,8 +1,11 @@
 /** The frame of every page behind the login: rail, top bar, content, and the dialogs that any page can open. */
-import { Outlet, useRouterState } from "@tanstack/react-router";
+import { useQuery } from "@tanstack/react-query";
+import { Outlet, useRouter, useRouterState } from "@tanstack/react-router";
 import { Suspense, lazy, useEffect, useRef, useState } from "react";
+import { sessionQuery } from "../api/queries.ts";
 import { stream } from "../live/live.ts";
 import { t } from "../messages/index.ts";
+import { paths } from "../paths.ts";
 import { Rail } from "./Rail.tsx";
 import { TopBar } from "./TopBar.tsx";
 import { useShortcuts } from "./keyboard.ts";
@@ -24,10 +27,23 @@ function useFocusOnNavigation() {
   return main;
 }
 
+/** Leads to the login when the session ends while a page is open, and back to that page afterwards. */
+function useLoginWhenOver() {
+  const { data } = useQuery(sessionQuery);
+  const router = useRouter();
+  const isOver = data !== undefined && data.user === null;
+  useEffect(() => {
+    if (!isOver) return;
+    const { pathname, searchStr } = router.state.location;
+    void router.navigate({ to: paths.login, search: { next: pathname + searchStr } });
+  }, [isOver, router]);
+}
+
 export function Shell() {
   const [overlay, setOverlay] = useState<Overlay>(null);
   const main = useFocusOnNavigation();
   useShortcuts(setOverlay);
+  useLoginWhenOver();
   useEffect(() => {
     stream.start();
     return () => stream.stop();

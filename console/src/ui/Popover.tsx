@@ -3,7 +3,7 @@
  *
  * The panel is placed by script when it opens, since not every supported browser places it by CSS.
  */
-import { type ReactNode, useId, useRef, useState } from "react";
+import { type ReactNode, useId, useLayoutEffect, useRef, useState } from "react";
 
 interface PopoverProps {
   label: string;
@@ -38,6 +38,12 @@ export function Popover({ label, className = "button", button, children, title, 
   const anchor = useRef<HTMLButtonElement>(null);
   const panel = useRef<HTMLDivElement>(null);
   const [isOpen, setOpen] = useState(false);
+  // After its content is there, since the place depends on its size.
+  useLayoutEffect(() => {
+    if (!isOpen || !anchor.current || !panel.current) return;
+    place(anchor.current, panel.current);
+    panel.current.querySelector<HTMLElement>("button, a, input")?.focus({ preventScroll: true });
+  }, [isOpen]);
   return (
     <>
       <button
@@ -59,13 +65,7 @@ export function Popover({ label, className = "button", button, children, title, 
         role="dialog"
         aria-label={title ?? label}
         className="popover"
-        onToggle={(event) => {
-          const opened = event.newState === "open";
-          setOpen(opened);
-          if (!opened || !anchor.current || !panel.current) return;
-          place(anchor.current, panel.current);
-          panel.current.querySelector<HTMLElement>("button, a, input")?.focus({ preventScroll: true });
-        }}
+        onToggle={(event) => setOpen(event.newState === "open")}
       >
         {isOpen && children(() => panel.current?.hidePopover())}
       </div>
