@@ -14,6 +14,7 @@ use futures::Stream;
 use model::AgentId;
 use rustls::server::NoServerSessionStorage;
 use rustls::{ConfigBuilder, ServerConfig, WantsVerifier};
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
@@ -23,8 +24,8 @@ use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
-use tokio::time::Sleep;
+use tokio::task::{AbortHandle, JoinSet};
+use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
 
 /// How long accepting rests after the operating system refused (too many open files, no memory): long enough not to
@@ -59,6 +60,8 @@ pub struct AcceptLimits {
     pub handshakes_max: usize,
     /// How long one handshake may take.
     pub handshake_timeout: Duration,
+    /// When all slots are taken, the oldest handshake gives way if it has lasted longer than this.
+    pub handshake_grace: Duration,
     /// Connections at the same time; further ones are closed at once.
     pub connections_max: usize,
     /// The time that certificates are judged by.
@@ -66,12 +69,14 @@ pub struct AcceptLimits {
 }
 
 impl Default for AcceptLimits {
-    /// 512 handshakes (a second's work of one core must not wait behind silent clients), 10 s (a satellite link
-    /// needs two), 20,000 connections (twice the agents that one control plane is measured with).
+    /// 512 handshakes (a third of a second's work of one core), 10 s each (a bad link needs them) but 2 s when
+    /// others wait (a satellite link needs one), 20,000 connections (twice the agents that one control plane is
+    /// measured with).
     fn default() -> Self {
         Self {
             handshakes_max: 512,
             handshake_timeout: Duration::from_secs(10),
+            handshake_grace: Duration::from_secs(2),
             connections_max: 20_000,
             clock: Arc::new(SystemClock),
         }
@@ -127,9 +132,20 @@ pub struct Acceptor {
     listener: TcpListener,
     tls: Handshaker,
     handshakes: JoinSet<Option<TlsStream>>,
+    /// The handshakes by age, oldest first; some of them may have ended.
+    by_age: VecDeque<Underway>,
     connections: Arc<Semaphore>,
     limits: AcceptLimits,
+    /// Set while accepting rests.
     rest: Option<Pin<Box<Sleep>>>,
+    /// Wakes us when the oldest handshake must give way.
+    room: Option<Pin<Box<Sleep>>>,
+}
+
+#[derive(Debug)]
+struct Underway {
+    handle: AbortHandle,
+    since: Instant,
 }
 
 impl Acceptor {
@@ -141,9 +157,11 @@ impl Acceptor {
             listener,
             tls: Handshaker { acceptor: TlsAcceptor::from(Arc::new(config)) },
             handshakes: JoinSet::new(),
+            by_age: VecDeque::new(),
             connections: Arc::new(Semaphore::new(connections)),
             limits,
             rest: None,
+            room: None,
         }
     }
 
@@ -161,7 +179,35 @@ impl Acceptor {
             return;
         };
         let work = self.tls.clone().run(tcp, address, permit, self.limits.clone());
-        self.handshakes.spawn(work);
+        let handle = self.handshakes.spawn(work);
+        if self.by_age.len() >= self.limits.handshakes_max.saturating_mul(2) {
+            self.by_age.retain(|underway| !underway.handle.is_finished());
+        }
+        self.by_age.push_back(Underway { handle, since: Instant::now() });
+    }
+
+    /// Makes room when every slot is taken, so that silent clients cannot keep honest ones out: the oldest handshake
+    /// is ended if it is older than the grace. Otherwise waits until it is, or until any handshake ends.
+    fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        while self.by_age.front().is_some_and(|oldest| oldest.handle.is_finished()) {
+            self.by_age.pop_front();
+        }
+        let Some(oldest) = self.by_age.front() else {
+            // All have ended or were told to; the set wakes us when it has them.
+            return Poll::Pending;
+        };
+        let due = oldest.since + self.limits.handshake_grace;
+        if due <= Instant::now() {
+            tracing::debug!("the oldest handshake gave way");
+            oldest.handle.abort();
+            self.by_age.pop_front();
+            // One at a time: the set wakes us when it has ended.
+            return Poll::Pending;
+        }
+        let mut wait = Box::pin(tokio::time::sleep_until(due));
+        let room = wait.as_mut().poll(context);
+        self.room = Some(wait);
+        room
     }
 }
 
@@ -177,9 +223,10 @@ impl Stream for Acceptor {
                 Poll::Ready(None) | Poll::Pending => {}
             }
             if this.handshakes.len() >= this.limits.handshakes_max.max(1) {
-                // The next handshake that ends wakes us.
-                return Poll::Pending;
+                std::task::ready!(this.poll_room(context));
+                continue;
             }
+            this.room = None;
             if let Some(rest) = &mut this.rest {
                 std::task::ready!(rest.as_mut().poll(context));
                 this.rest = None;

@@ -86,6 +86,24 @@ async fn silent_clients_that_take_every_slot_only_delay_the_honest_one() {
 }
 
 #[tokio::test]
+async fn the_oldest_silent_client_gives_way_long_before_its_time_is_over() {
+    let authority = authority();
+    let limits = AcceptLimits {
+        handshakes_max: 2,
+        handshake_timeout: Duration::from_secs(3600),
+        handshake_grace: Duration::from_millis(20),
+        ..AcceptLimits::default()
+    };
+    let mut server = Server::mutual(&authority, limits).await;
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        silent.push(server.raw().await);
+    }
+    server.still_serves(&authority).await;
+    assert_eq!(read_to_close(&mut silent[0]).await, []);
+}
+
+#[tokio::test]
 async fn a_connection_over_the_limit_is_closed_until_one_ends() {
     let authority = authority();
     let limits = AcceptLimits { connections_max: 1, ..AcceptLimits::default() };
