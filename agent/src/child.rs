@@ -121,6 +121,31 @@ pub async fn work() -> io::Result<()> {
     Ok(())
 }
 
+/// What is started as a child.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// The file.
+    pub path: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+impl Program {
+    /// The hidden subcommand of this very binary.
+    ///
+    /// # Errors
+    /// When the operating system does not say where it is.
+    pub fn this() -> io::Result<Self> {
+        // On Linux the running file itself, even when an upgrade has put another one in its place.
+        let path = if cfg!(target_os = "linux") {
+            PathBuf::from("/proc/self/exe")
+        } else {
+            std::env::current_exe()?
+        };
+        Ok(Self { path, arguments: vec![SUBCOMMAND.to_owned()] })
+    }
+}
+
 /// A running child, seen by its parent. Dropping it kills it.
 #[derive(Debug)]
 pub struct Child {
@@ -129,20 +154,14 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts a child of the same binary.
+    /// Starts a child.
     ///
     /// # Errors
     /// What the operating system says.
-    pub async fn start(request: &Request) -> io::Result<Self> {
-        // On Linux the running file itself, even when an upgrade has put another one in its place.
-        let program = if cfg!(target_os = "linux") {
-            PathBuf::from("/proc/self/exe")
-        } else {
-            std::env::current_exe()?
-        };
-        let mut command = tokio::process::Command::new(program);
+    pub async fn start(program: &Program, request: &Request) -> io::Result<Self> {
+        let mut command = tokio::process::Command::new(&program.path);
         command
-            .arg(SUBCOMMAND)
+            .args(&program.arguments)
             .env_clear()
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

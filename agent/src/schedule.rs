@@ -13,6 +13,7 @@ mod work;
 pub use slot::Slot;
 
 use crate::board::{Board, Known};
+use crate::child::Program;
 use crate::config::Config;
 use crate::look::{ScopeFiles, Summary};
 use crate::report::chain;
@@ -55,6 +56,8 @@ pub struct Surroundings {
     pub randomness: Arc<dyn Randomness>,
     /// Limits of memory and niceness.
     pub config: Arc<Config>,
+    /// What looks on our behalf.
+    pub program: Program,
 }
 
 impl std::fmt::Debug for Surroundings {

@@ -5,6 +5,7 @@
 
 use super::{Outcome, enroll, start_logging};
 use crate::board::{About, Board};
+use crate::child::Program;
 use crate::cli::Enroll;
 use crate::config::Config;
 use crate::identity::{Identity, Store};
@@ -236,6 +237,7 @@ impl Common {
             clock: Arc::clone(&self.clock),
             randomness: Arc::clone(&self.randomness),
             config: Arc::clone(&self.config),
+            program: Program::this().context("cannot find this program's own file")?,
         }))
     }
 

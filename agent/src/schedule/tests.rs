@@ -1,9 +1,18 @@
-//! The planning of looks. Real looks are tested with the process.
+//! The planning of looks, and what becomes of a child that does not do its work. Good looks are tested with the
+//! process.
 
-use super::Slot;
-use crate::config::ScopeConfig;
+use super::{Schedule, Slot, Surroundings};
+use crate::board::{About, Board};
+use crate::child::Program;
+use crate::config::{Config, ScopeConfig};
 use crate::delta::Header;
-use collector::ScopeDeclaration;
+use collector::{Collector, ScopeDeclaration, Target};
+use collector_host::HostCollector;
+use environment::{RealDisk, SystemClock, SystemRandomness};
+use proto::{Message, v1};
+use spool::{Entry, Options, Priority, Spool};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -105,4 +114,73 @@ fn a_look_that_hung_is_not_repeated_at_once() {
     slot.is_forced = true;
     slot.hung(now);
     assert!(!slot.is_due(now + 50 * SECOND));
+}
+
+/// A schedule of the scopes `units` and `jobs`, whose child is a shell with this script.
+fn schedule(directory: &Path, script: &str) -> Schedule {
+    let mut text = String::new();
+    for scope in HostCollector.manifest().scopes {
+        let is_wanted = scope.name == "units" || scope.name == "jobs";
+        text.push_str(&format!("[collectors.host.scopes.\"{}\"]\n", scope.name));
+        text.push_str(&format!("enabled = {is_wanted}\ntime_limit_seconds = 1\n"));
+    }
+    let options = Options::new(directory.join("spool"));
+    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
+    let spool =
+        Spool::open(options, Arc::new(RealDisk), clock.clone(), randomness.clone()).unwrap();
+    Schedule::new(Surroundings {
+        collector: &HostCollector,
+        target: Target { id: "a".into(), site: String::new(), root: directory.join("root") },
+        state: directory.to_owned(),
+        context: String::new(),
+        spool,
+        board: Board::new(About::default()),
+        clock,
+        randomness,
+        config: Arc::new(Config::parse(Path::new("agent.toml"), &text).unwrap()),
+        program: Program {
+            path: "/bin/sh".into(),
+            arguments: vec!["-c".into(), script.to_owned()],
+        },
+    })
+}
+
+/// What was reported: scope, status, reason.
+fn reported(schedule: &Schedule) -> Vec<(String, String, String)> {
+    let entries = schedule.around.spool.read(Priority::Inventory, 0, 100, 1 << 20).unwrap();
+    let reports = entries.into_iter().map(|entry| {
+        let Entry::Record { payload, .. } = entry else { panic!("a gap") };
+        let record = v1::Record::decode(payload).unwrap();
+        let Some(v1::record::Content::Report(report)) = record.content else { panic!() };
+        let coverage = report.coverage.unwrap();
+        (report.scope.unwrap().scope, coverage.status, coverage.reason)
+    });
+    reports.collect()
+}
+
+#[tokio::test]
+async fn a_child_that_hangs_is_ended_and_its_scope_is_reported_as_not_looked_at() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = r"cat > /dev/null; printf 'S\005\000\000\000units'; exec sleep 60";
+    let mut schedule = schedule(directory.path(), script);
+    schedule.look_at_due().await;
+    let expected =
+        |scope: &str| (scope.to_owned(), "not_looked_at".to_owned(), "timed_out".to_owned());
+    assert_eq!(reported(&schedule), [expected("units"), expected("jobs")]);
+    schedule.look_at_due().await;
+    assert_eq!(reported(&schedule).len(), 2, "it is not tried again at once, nor reported twice");
+}
+
+#[tokio::test]
+async fn a_child_that_dies_or_speaks_nonsense_costs_its_scopes_one_look() {
+    for script in ["exit 3", "cat", "printf 'P\\377\\377\\377\\377'", "printf 'Szz'"] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut schedule = schedule(directory.path(), script);
+        schedule.look_at_due().await;
+        let reported = reported(&schedule);
+        let scopes: Vec<_> = reported.iter().map(|(scope, ..)| scope.as_str()).collect();
+        assert_eq!(scopes, ["units", "jobs"], "{script}");
+        assert!(reported.iter().all(|(_, status, _)| status == "not_looked_at"), "{reported:?}");
+        assert!(!directory.path().join("scopes/host.units.new").exists(), "{script}");
+    }
 }

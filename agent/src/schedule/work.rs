@@ -94,7 +94,8 @@ impl Schedule {
             nice: config.nice.value,
             orders: indexes.iter().filter_map(|index| self.order(*index)).collect(),
         };
-        let mut child = timeout(CHILD_START_LIMIT, Child::start(&request)).await??;
+        let mut child =
+            timeout(CHILD_START_LIMIT, Child::start(&self.around.program, &request)).await??;
         let mut done = 0;
         let mut limit = CHILD_START_LIMIT;
         let mut through = None;

@@ -406,7 +406,7 @@ fn refused(refusal: &v1::Refusal) -> End {
     let why = format!("{}: {}", refusal.code, refusal.detail);
     match refusal.code.as_str() {
         // The chain is taken up again behind what the next Welcome says: nothing is wrong with this agent.
-        "SEQUENCE_BROKEN" | "OVERLOADED" => End::Lost(why),
+        "SEQUENCE_BROKEN" | "UNAVAILABLE" => End::Lost(why),
         _ => End::Refused(why),
     }
 }
