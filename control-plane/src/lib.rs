@@ -6,8 +6,11 @@
 //! Deliberately not here: deciding identity (`reconcile`), keeping it (`store`), walking it (`topology`).
 
 pub mod api;
+pub mod app;
 pub mod config;
 pub mod fleet;
 pub mod history;
 pub mod ingest;
+pub mod rate;
+pub mod server;
 pub mod tasks;

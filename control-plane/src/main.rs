@@ -1,3 +1,12 @@
-//! The binary `dharma-control-plane`: reads its arguments, assembles the library and runs it.
+//! The binary `dharma-control-plane`: reads its arguments and does what they say.
+//!
+//! Deliberately thin: what it assembles is the library `control_plane`, which tests drive in the same way.
 
-fn main() {}
+mod arguments;
+mod commands;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    commands::run()
+}

@@ -9,6 +9,7 @@
 mod agents;
 mod onboarding;
 mod sqlite;
+mod tasks;
 mod tokens;
 
 pub(crate) use agents::id_at;
@@ -252,6 +253,21 @@ pub struct AgentFinding {
     pub at: Timestamp,
 }
 
+/// How a background task fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaskStatus {
+    /// The task's name.
+    pub name: String,
+    /// How many times it ran.
+    pub runs: u64,
+    /// When it last began.
+    pub started_at: Timestamp,
+    /// When it last ended.
+    pub finished_at: Timestamp,
+    /// Why it last failed; empty when it did not.
+    pub error: String,
+}
+
 /// Questions and decisions about agents and join tokens.
 #[async_trait]
 pub trait Fleet: Send + Sync + std::fmt::Debug {
@@ -330,4 +346,10 @@ pub trait Fleet: Send + Sync + std::fmt::Debug {
 
     /// The steps of the onboarding by this token, newest first.
     async fn onboarding(&self, token_id: &str) -> Result<Vec<OnboardingStep>, DatabaseError>;
+
+    /// Notes that a background task ran.
+    async fn task_note(&self, status: TaskStatus) -> Result<(), DatabaseError>;
+
+    /// How the background tasks fare, by name.
+    async fn tasks(&self) -> Result<Vec<TaskStatus>, DatabaseError>;
 }

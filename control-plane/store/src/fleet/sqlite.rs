@@ -4,7 +4,7 @@
 
 use super::{
     AgentFinding, AgentRecord, CertificateError, Contact, EnrollError,
-    Enrollment, Fleet, JoinTokenRecord, OnboardingStep, Renewal, agents, onboarding, tokens,
+    Enrollment, Fleet, JoinTokenRecord, OnboardingStep, Renewal, TaskStatus, agents, onboarding, tasks, tokens,
 };
 use crate::database::{Database, DatabaseError};
 use async_trait::async_trait;
@@ -63,6 +63,13 @@ CREATE TABLE fleet_onboarding (
     detail TEXT NOT NULL,
     at INTEGER NOT NULL,
     agent_id TEXT
+) STRICT;
+CREATE TABLE fleet_task (
+    name TEXT PRIMARY KEY,
+    runs INTEGER NOT NULL,
+    started_at INTEGER NOT NULL,
+    finished_at INTEGER NOT NULL,
+    error TEXT NOT NULL
 ) STRICT;
 CREATE INDEX fleet_onboarding_token ON fleet_onboarding (token_id, number);
 ";
@@ -195,5 +202,13 @@ impl Fleet for SqliteFleet {
     async fn onboarding(&self, token_id: &str) -> Result<Vec<OnboardingStep>, DatabaseError> {
         let token_id = token_id.to_owned();
         self.database.read(move |db| onboarding::steps(db, &token_id)).await
+    }
+
+    async fn task_note(&self, status: TaskStatus) -> Result<(), DatabaseError> {
+        self.database.write(move |tx| tasks::note(tx, &status)).await
+    }
+
+    async fn tasks(&self) -> Result<Vec<TaskStatus>, DatabaseError> {
+        self.database.read(tasks::list).await
     }
 }

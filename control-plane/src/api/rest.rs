@@ -1,0 +1,46 @@
+//! REST under `/api/v1`, described by an OpenAPI document that is made from the handlers.
+//!
+//! Invariants: every list has a page limit and says whether more follows; a page token belongs to its question; an
+//! unknown query parameter is an error, because a filter that is silently ignored shows the wrong things.
+
+pub mod agents;
+pub mod changes;
+pub mod classes;
+pub mod counts;
+pub mod events;
+pub mod extract;
+pub mod filter;
+pub mod items;
+pub mod onboarding;
+pub mod openapi;
+pub mod page;
+pub mod session;
+pub mod tokens;
+
+use crate::app::App;
+use axum::Router;
+use axum::routing::{get, post};
+
+/// The paths of the API. What is listed here must also stand in the OpenAPI document; a test compares both.
+pub fn router() -> Router<App> {
+    Router::new()
+        .route("/api/openapi.json", get(openapi::document))
+        .route("/api/v1/session", get(session::show))
+        .route("/api/v1/setup", post(session::set_up))
+        .route("/api/v1/login", post(session::log_in))
+        .route("/api/v1/logout", post(session::log_out))
+        .route("/api/v1/classes", get(classes::list))
+        .route("/api/v1/counts", get(counts::show))
+        .route("/api/v1/items", get(items::list))
+        .route("/api/v1/items/{id}", get(items::show))
+        .route("/api/v1/items/{id}/relations", get(items::relations))
+        .route("/api/v1/items/{id}/changes", get(changes::of_item))
+        .route("/api/v1/items/{id}/scopes", get(items::scopes))
+        .route("/api/v1/changes", get(changes::list))
+        .route("/api/v1/agents", get(agents::list))
+        .route("/api/v1/agents/{id}", get(agents::show).delete(agents::revoke))
+        .route("/api/v1/tokens", get(tokens::list).post(tokens::create))
+        .route("/api/v1/tokens/{id}", axum::routing::delete(tokens::revoke))
+        .route("/api/v1/onboarding/{token_id}", get(onboarding::show))
+        .route("/api/v1/events", get(events::stream))
+}

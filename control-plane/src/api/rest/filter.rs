@@ -1,0 +1,248 @@
+//! Filters of items as query parameters: `class`, `state`, `text`, `parent`, `where` and `q_ATTRIBUTE`.
+//!
+//! A condition is typed by the catalog: `where=port>=1024` compares numbers because `port` is one. A condition on an
+//! attribute that no asked class has is an error.
+
+use super::extract::Parameters;
+use crate::api::error::{ApiError, shortened};
+use crate::api::moment;
+use model::query::{CONDITIONS_MAX, Comparison, Condition, Filter, Order};
+use model::{Catalog, ItemState, Kind, Name, Value};
+use std::fmt::Write;
+
+/// Bytes of a text that is searched for.
+const TEXT_BYTES_MAX: usize = 256;
+
+/// Classes in one filter.
+const CLASSES_MAX: usize = 64;
+
+/// How a condition is written; longer signs first, so that `>=` is not read as `>`.
+const SIGNS: [(&str, Comparison); 7] = [
+    (">=", Comparison::GreaterOrEqual),
+    ("<=", Comparison::LessOrEqual),
+    ("!=", Comparison::NotEqual),
+    (">", Comparison::Greater),
+    ("<", Comparison::Less),
+    ("~", Comparison::Contains),
+    ("=", Comparison::Equal),
+];
+
+/// Takes the filter out of the parameters.
+///
+/// # Errors
+/// `VALIDATION_FAILED`.
+pub fn take(parameters: &mut Parameters, catalog: &Catalog) -> Result<Filter, ApiError> {
+    let classes = classes(parameters.list("class"), catalog)?;
+    let states = states(&parameters.list("state"))?;
+    let parent = match parameters.one("parent")? {
+        None => None,
+        Some(text) => Some(text.parse().map_err(|_| {
+            ApiError::invalid("parent", format!("`{}` is no id of an item", shortened(&text)))
+        })?),
+    };
+    let text = parameters.one("text")?;
+    if text.as_ref().is_some_and(|text| text.len() > TEXT_BYTES_MAX) {
+        let detail = format!("`text` has at most {TEXT_BYTES_MAX} bytes");
+        return Err(ApiError::invalid("text", detail));
+    }
+    let mut conditions = Vec::new();
+    for written in parameters.all("where") {
+        let (attribute, comparison, value) = cut(&written)?;
+        conditions.push(condition(catalog, &classes, attribute, comparison, value)?);
+    }
+    for (attribute, written) in parameters.prefixed("q_") {
+        let (comparison, value) = prefixed(&written);
+        conditions.push(condition(catalog, &classes, &attribute, comparison, value)?);
+    }
+    if conditions.len() > CONDITIONS_MAX {
+        let detail = format!("a filter has at most {CONDITIONS_MAX} conditions");
+        return Err(ApiError::invalid("where", detail));
+    }
+    Ok(Filter { classes, states, parent, text, conditions })
+}
+
+/// Takes the order out of the parameters.
+///
+/// # Errors
+/// `VALIDATION_FAILED`.
+pub fn take_order(parameters: &mut Parameters) -> Result<Order, ApiError> {
+    match parameters.one("order")?.as_deref() {
+        None | Some("title") => Ok(Order::Title),
+        Some("changed") => Ok(Order::Changed),
+        Some("class") => Ok(Order::Class),
+        Some(_) => Err(ApiError::invalid("order", "`order` is `title`, `changed` or `class`")),
+    }
+}
+
+/// The filter as one text that is the same for the same question.
+#[must_use]
+pub fn question(filter: &Filter, rest: &str) -> String {
+    let mut text = serde_json::to_string(filter).unwrap_or_default();
+    // Writing to a string cannot fail.
+    let _ok = write!(text, "|{rest}");
+    text
+}
+
+/// The names of classes that the catalog has, or that only newer agents know.
+///
+/// # Errors
+/// `VALIDATION_FAILED`.
+pub fn classes(names: Vec<String>, catalog: &Catalog) -> Result<Vec<Name>, ApiError> {
+    if names.len() > CLASSES_MAX {
+        let detail = format!("a filter has at most {CLASSES_MAX} classes");
+        return Err(ApiError::invalid("class", detail));
+    }
+    names
+        .into_iter()
+        .map(|name| match catalog.class(&name) {
+            Some(class) => Ok(class.name.clone()),
+            None => {
+                let detail = format!(
+                    "there is no class `{}`; /api/v1/classes lists them",
+                    shortened(&name)
+                );
+                Err(ApiError::invalid("class", detail))
+            }
+        })
+        .collect()
+}
+
+/// The states of these names.
+///
+/// # Errors
+/// `VALIDATION_FAILED`.
+pub fn states(names: &[String]) -> Result<Vec<ItemState>, ApiError> {
+    names
+        .iter()
+        .map(|name| {
+            ItemState::from_name(name).ok_or_else(|| {
+                ApiError::invalid("state", "a state is `active`, `missing`, `stale` or `retired`")
+            })
+        })
+        .collect()
+}
+
+/// Cuts `name>=value` at its first sign.
+fn cut(written: &str) -> Result<(&str, Comparison, &str), ApiError> {
+    let end = written
+        .find(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'))
+        .unwrap_or(written.len());
+    let (name, rest) = written.split_at(end);
+    SIGNS
+        .iter()
+        .find_map(|(sign, comparison)| Some((name, *comparison, rest.strip_prefix(sign)?)))
+        .ok_or_else(|| {
+            let detail = format!(
+                "`{}` is no condition; write an attribute, one of = != < <= > >= ~, and a value",
+                shortened(written)
+            );
+            ApiError::invalid("where", detail)
+        })
+}
+
+/// The sign before a value; none is equality.
+fn prefixed(written: &str) -> (Comparison, &str) {
+    if let Some(rest) = written.strip_prefix('!') {
+        return (Comparison::NotEqual, rest.strip_prefix('=').unwrap_or(rest));
+    }
+    SIGNS
+        .iter()
+        .find_map(|(sign, comparison)| Some((*comparison, written.strip_prefix(sign)?)))
+        .unwrap_or((Comparison::Equal, written))
+}
+
+/// A condition with its value in the form that the attribute has.
+///
+/// # Errors
+/// `VALIDATION_FAILED`.
+pub fn condition(
+    catalog: &Catalog,
+    classes: &[Name],
+    attribute: &str,
+    comparison: Comparison,
+    written: &str,
+) -> Result<Condition, ApiError> {
+    let parameter = shortened(attribute);
+    let declared = catalog
+        .classes()
+        .filter(|class| classes.is_empty() || classes.contains(&class.name))
+        .find_map(|class| class.attribute(attribute))
+        .ok_or_else(|| {
+            let detail = format!(
+                "none of the asked classes has an attribute `{parameter}`; /api/v1/classes lists them"
+            );
+            ApiError::invalid("where", detail).with("attribute", parameter.clone())
+        })?;
+    let value = value_of(declared.kind, comparison, written).ok_or_else(|| {
+        let detail = format!(
+            "`{}` is no value for `{parameter}`, which is {}",
+            shortened(written),
+            kind_in_words(declared.kind)
+        );
+        ApiError::invalid("where", detail).with("attribute", parameter.clone())
+    })?;
+    Ok(Condition { attribute: declared.name.clone(), comparison, value })
+}
+
+fn value_of(kind: Kind, comparison: Comparison, written: &str) -> Option<Value> {
+    if comparison == Comparison::Contains {
+        return Some(Value::Text(written.to_owned()));
+    }
+    if written == "null" {
+        return Some(Value::Absent);
+    }
+    match kind {
+        Kind::Boolean => written.parse().ok().map(Value::Boolean),
+        Kind::Count | Kind::Integer => written.parse().ok().map(Value::Integer),
+        Kind::Float => {
+            written.parse().ok().filter(|number: &f64| number.is_finite()).map(Value::Float)
+        }
+        Kind::Time => moment::parse("where", written).ok().map(Value::Time),
+        Kind::Text | Kind::TextList => Some(Value::Text(written.to_owned())),
+        Kind::Record | Kind::RecordList => None,
+    }
+}
+
+const fn kind_in_words(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Boolean => "`true` or `false`",
+        Kind::Count | Kind::Integer => "a whole number",
+        Kind::Float => "a number",
+        Kind::Time => "a moment such as 2026-01-31T12:00:00Z",
+        Kind::Text | Kind::TextList => "text",
+        Kind::Record | Kind::RecordList => "a record; use ~ to search in it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_condition_is_cut_at_its_first_sign() {
+        assert_eq!(cut("port>=80").unwrap(), ("port", Comparison::GreaterOrEqual, "80"));
+        assert_eq!(cut("name=a=b").unwrap(), ("name", Comparison::Equal, "a=b"));
+        assert_eq!(cut("name!=a").unwrap(), ("name", Comparison::NotEqual, "a"));
+        assert_eq!(cut("name~a").unwrap(), ("name", Comparison::Contains, "a"));
+        assert!(cut("name").is_err());
+    }
+
+    #[test]
+    fn a_sign_stands_before_the_value() {
+        assert_eq!(prefixed("!x"), (Comparison::NotEqual, "x"));
+        assert_eq!(prefixed(">=5"), (Comparison::GreaterOrEqual, "5"));
+        assert_eq!(prefixed("x"), (Comparison::Equal, "x"));
+    }
+
+    #[test]
+    fn values_have_the_form_that_the_catalog_declares() {
+        let catalog = Catalog::built_in();
+        let host = vec![Name::from("host")];
+        let condition =
+            |name, value| condition(&catalog, &host, name, Comparison::Equal, value);
+        assert_eq!(condition("memory_bytes", "5").unwrap().value, Value::Integer(5));
+        assert!(condition("memory_bytes", "five").is_err());
+        assert!(condition("no_such_attribute", "5").is_err());
+        assert_eq!(condition("fqdn", "5").unwrap().value, Value::Text("5".into()));
+    }
+}

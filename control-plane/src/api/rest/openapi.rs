@@ -1,0 +1,62 @@
+//! The OpenAPI document, made from the handlers.
+
+use super::{agents, changes, classes, counts, events, items, onboarding, session, tokens};
+use axum::Json;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+/// The description of the REST API.
+#[derive(OpenApi, Debug)]
+#[openapi(
+    info(title = "Dharma", description = "Configuration items, their relationships and their history; agents and tokens.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")),
+    paths(
+        session::show, session::set_up, session::log_in, session::log_out,
+        classes::list, counts::show,
+        items::list, items::show, items::relations, items::scopes,
+        changes::list, changes::of_item, events::stream,
+        agents::list, agents::show, agents::revoke, onboarding::show,
+        tokens::list, tokens::create, tokens::revoke,
+    ),
+    modifiers(&Ways),
+    security(("token" = []), ("session" = [])),
+    tags(
+        (name = "session", description = "Logging in and out."),
+        (name = "catalog", description = "What classes and relationships there are."),
+        (name = "items", description = "Configuration items."),
+        (name = "history", description = "What changed, when, and said by whom."),
+        (name = "agents", description = "Agents and how they join."),
+        (name = "tokens", description = "Tokens for agents, people and programs."),
+    )
+)]
+pub struct Document;
+
+/// The ways to show who is calling.
+struct Ways;
+
+impl Modify for Ways {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme(
+            "token",
+            SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)),
+        );
+        components.add_security_scheme(
+            "session",
+            SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(
+                crate::api::auth::SESSION_COOKIE,
+            ))),
+        );
+    }
+}
+
+/// The document as it is served and kept in the repository.
+#[must_use]
+pub fn text() -> String {
+    Document::openapi().to_pretty_json().unwrap_or_default()
+}
+
+/// Serves the document; it says nothing that the source does not, so anybody may read it.
+pub async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Document::openapi())
+}

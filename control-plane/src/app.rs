@@ -1,0 +1,50 @@
+//! What the APIs work with, put together once at the start.
+
+use crate::api::auth::Accounts;
+use crate::fleet::{Fleet, LiveStreams};
+use environment::Clock;
+use model::Catalog;
+use std::path::PathBuf;
+use std::sync::Arc;
+use store::items::Items;
+use tokio_util::sync::CancellationToken;
+
+/// How the console's port answers.
+#[derive(Debug, Clone, Default)]
+pub struct ConsoleOptions {
+    /// Files that are served instead of the embedded console.
+    pub console_dir: Option<PathBuf>,
+    /// Whether the port can be reached from other hosts, over TLS.
+    pub is_remote: bool,
+    /// host:port that agents enroll at, as people type it.
+    pub enroll_address: String,
+    /// Where the console is, for the script that installs an agent.
+    pub console_url: String,
+}
+
+/// Everything that a request can ask for.
+#[derive(Clone)]
+pub struct App {
+    /// Items, relationships and history.
+    pub items: Arc<dyn Items>,
+    /// The declared classes.
+    pub catalog: Arc<Catalog>,
+    /// Agents and join tokens.
+    pub fleet: Arc<Fleet>,
+    /// The live streams of agents.
+    pub streams: Arc<dyn LiveStreams>,
+    /// People and access tokens.
+    pub accounts: Arc<Accounts>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// How the console's port answers.
+    pub options: Arc<ConsoleOptions>,
+    /// Cancelled when the control plane stops: streams end then.
+    pub stopping: CancellationToken,
+}
+
+impl std::fmt::Debug for App {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("options", &self.options).finish_non_exhaustive()
+    }
+}
