@@ -68,17 +68,19 @@ fn ask(mut stream: UnixStream, is_bus: bool) -> io::Result<Vec<Loaded>> {
 }
 
 /// The kernel tells the other side who we are; we only say that it may ask.
+///
+/// All our lines go at once and the question waits for their answer: systemd's private socket does not look again
+/// at what it has read behind `BEGIN`, so a question that arrives together with it would lie there for ever.
 fn authenticate(stream: &mut UnixStream) -> io::Result<()> {
-    stream.write_all(b"\0AUTH EXTERNAL\r\n")?;
+    stream.write_all(b"\0AUTH EXTERNAL\r\nDATA\r\nBEGIN\r\n")?;
     let mut reply = read_line(stream)?;
     if reply == b"DATA" {
-        stream.write_all(b"DATA\r\n")?;
         reply = read_line(stream)?;
     }
     if !reply.starts_with(b"OK") {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "systemd refused the connection"));
     }
-    stream.write_all(b"BEGIN\r\n")
+    Ok(())
 }
 
 /// A line without its end. Read byte by byte, because what follows it is not ours to take yet.
