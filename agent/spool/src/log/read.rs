@@ -79,6 +79,10 @@ impl Log {
             };
         }
         let chain = self.chains.of(class);
+        if chain.segments.is_empty() && self.may_write && !self.has_identity {
+            // A jump of the sequence may be told only once it is durable.
+            return Ok(Vec::new());
+        }
         let mut gathered = Gathered {
             entries: Vec::new(),
             expected: after.max(chain.cursor.sequence).saturating_add(1),

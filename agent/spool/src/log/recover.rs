@@ -13,17 +13,22 @@ use super::{
     RESERVE_NAME, Segment, parse_segment_name,
 };
 use crate::{
-    error::{Context, Error},
+    error::{Context, DiskTrouble, Error},
     format::{
         FLAG_GAP, FOOTER_BYTES, Footer, IDENTITY_BYTES, RECORD_HEADER_BYTES, SEGMENT_HEADER_BYTES,
         SegmentHeader, decode_gap, decode_identity, encode_identity,
     },
+    options::{GROUP_BYTES_MAX, RECORD_BYTES_MAX},
     priority::{PerClass, Priority},
     scan::{Scanner, Step, Tail, to_u64},
 };
 
 /// A sealed segment up to this length is looked into: it may be nothing but a gap record.
 const GAP_SEGMENT_BYTES_MAX: u64 = 512;
+/// What one process can have written to a segment without having flushed it: one group and one record.
+const UNDER_WAY_BYTES_MAX: u64 = GROUP_BYTES_MAX + 2 * RECORD_BYTES_MAX;
+/// How much of that is in memory at a time.
+const REWRITE_CHUNK_BYTES: usize = 64 << 10;
 /// Where the sequence goes on when nothing is left that tells it: the seconds since 1970, shifted by so many bits.
 /// Nobody appends 2^20 records a second for years, so no sequence is given out twice.
 const JUMP_SHIFT: u32 = 20;
@@ -55,6 +60,9 @@ impl Log {
         if !self.is_recovered {
             self.recover()?;
         }
+        for class in Priority::ALL {
+            self.anchor_jump(class)?;
+        }
         self.write_identity()?;
         self.has_identity = true;
         if !self.has_reserve {
@@ -63,14 +71,50 @@ impl Log {
         Ok(())
     }
 
+    /// Makes a jump of the sequence durable, as the name of an empty segment, before anybody hears of it.
+    fn anchor_jump(&mut self, class: Priority) -> Result<(), Error> {
+        let (epoch, chain) = (self.epoch, self.chains.of(class));
+        let first = chain.next;
+        if !chain.segments.is_empty() || first == chain.cursor.sequence + 1 {
+            return Ok(());
+        }
+        let path = self.segment_path(class, first);
+        let created_ms = unix_milliseconds(self.clock.wall());
+        let header = SegmentHeader { class, epoch, first, created_ms }.encode();
+        let write = |file: Arc<dyn DiskFile>| {
+            file.write_all_at(0, &header)?;
+            file.sync_data()?;
+            Ok(file)
+        };
+        let file = self.disk.open(&path, OpenMode::CreateEmpty).and_then(write);
+        let file = file.context("create", &path)?;
+        self.disk.sync_directory(&self.directory).context("flush", &self.directory)?;
+        let chain = self.chains.of_mut(class);
+        chain.active = Some(file);
+        chain.segments.push_back(Segment {
+            first,
+            last: first - 1,
+            records_end: to_u64(SEGMENT_HEADER_BYTES),
+            bytes: to_u64(SEGMENT_HEADER_BYTES),
+            created_ms,
+            gap: None,
+            is_sealed: false,
+        });
+        Ok(())
+    }
+
     /// Writes what is missing of cursors and identity, the cursors first: an identity promises that they are there.
     fn write_identity(&mut self) -> Result<(), Error> {
+        let is_there = self.read_identity() == Some(self.epoch);
         for class in Priority::ALL {
-            if self.read_cursor(class).is_none_or(|slot| slot.epoch != self.epoch) {
+            // Without an identity the cursors may be leftovers of a start that failed: what can be read of them need
+            // not be durable, and after a failed flush not even another flush would make it so. They are written anew.
+            let slot = self.read_cursor(class).filter(|slot| slot.epoch == self.epoch);
+            if !is_there || slot.is_none() {
                 self.create_cursor(class)?;
             }
         }
-        if self.read_identity() == Some(self.epoch) {
+        if is_there {
             return Ok(());
         }
         self.disk.sync_directory(&self.directory).context("flush", &self.directory)?;
@@ -153,7 +197,7 @@ impl Log {
         let mut newest = None;
         for first in firsts {
             let path = self.segment_path(class, *first);
-            match self.load_segment(class, *first) {
+            match self.load_segment(class, *first, firsts.last() == Some(first)) {
                 Ok(loaded) => {
                     chain.segments.push_back(loaded.segment.clone());
                     newest = Some(loaded);
@@ -163,11 +207,11 @@ impl Log {
                 Err(error) => return Err(error).context("read", &path),
             }
         }
-        chain.cursor = match (slot, chain.segments.front()) {
-            (Some(slot), _) => Cursor { sequence: slot.sequence, generation: slot.generation },
-            (None, Some(oldest)) => Cursor { sequence: oldest.first - 1, generation: 0 },
-            (None, None) => Cursor::default(),
-        };
+        // Without a readable cursor nothing counts as acknowledged. What the control plane has already, it drops.
+        chain.cursor = slot.map_or_else(Cursor::default, |slot| Cursor {
+            sequence: slot.sequence,
+            generation: slot.generation,
+        });
         let seconds = unix_milliseconds(self.clock.wall()) / 1_000;
         let jump = if slot.is_none() && chain.segments.is_empty() && was_laid_down {
             tracing::error!(
@@ -218,7 +262,7 @@ impl Log {
     }
 
     /// Reads the header and the end mark of a segment, and walks over it if it has none.
-    fn load_segment(&self, class: Priority, first: u64) -> io::Result<Loaded> {
+    fn load_segment(&self, class: Priority, first: u64, is_newest: bool) -> io::Result<Loaded> {
         let path = self.segment_path(class, first);
         let file = self.disk.open(&path, OpenMode::Read)?;
         let bytes = file.length()?;
@@ -249,7 +293,7 @@ impl Log {
                 }
             }
             None => {
-                if self.may_write {
+                if self.may_write && is_newest {
                     self.flush_before_delivery(&path)?;
                 }
                 tail = self.walk(class, &mut segment, file)?;
@@ -260,11 +304,23 @@ impl Log {
 
     /// What the last process wrote may still be in the kernel's cache only. It must not be delivered before it is
     /// durable: a power cut would give its sequences to other records, which the control plane would take for repeats.
+    /// A flush alone is not enough, because after a failed one the kernel no longer knows what it has not written; so
+    /// what can have been under way is written once more.
     fn flush_before_delivery(&self, path: &std::path::Path) -> io::Result<()> {
-        let Ok(file) = self.disk.open(path, OpenMode::Write) else {
+        let file = match self.disk.open(path, OpenMode::Write) {
+            Ok(file) => file,
             // Not ours to write, so nothing of ours is waiting to be written.
-            return Ok(());
+            Err(error) if DiskTrouble::of(&error) == DiskTrouble::ReadOnly => return Ok(()),
+            Err(error) => return Err(error),
         };
+        let mut position = file.length()?.saturating_sub(UNDER_WAY_BYTES_MAX);
+        let mut chunk = vec![0; REWRITE_CHUNK_BYTES];
+        loop {
+            let count = file.read_full_at(position, &mut chunk)?;
+            let Some(bytes) = chunk.get(..count).filter(|bytes| !bytes.is_empty()) else { break };
+            file.write_all_at(position, bytes)?;
+            position += to_u64(count);
+        }
         file.sync_data()?;
         self.disk.sync_directory(&self.directory)
     }

@@ -1,4 +1,4 @@
-//! What is left of the simulated disk after a power cut.
+//! What is left of the simulated disk after a power cut, and after a flush that failed.
 
 use std::path::{Path, PathBuf};
 
@@ -94,38 +94,69 @@ impl State {
     }
 }
 
-/// Decides for each page that was not flushed whether it is lost, kept or torn, and for the length likewise.
-fn lose_pages(inode: &mut Inode, randomness: &SeededRandomness) {
-    let dirty = std::mem::take(&mut inode.dirty_pages);
-    if dirty.is_empty() && inode.live.len() == inode.durable.len() {
+impl State {
+    /// A failed flush: some pages and perhaps the length reach the disk, the others are no longer known as dirty.
+    pub(super) fn flush_some(&mut self, inode: u64) {
+        let Self { inodes, randomness, .. } = self;
+        if let Some(inode) = inodes.get_mut(&inode) {
+            inode.durable = after_partial_flush(inode, randomness);
+            inode.dirty_pages.clear();
+        }
+    }
+}
+
+impl Inode {
+    /// A flush that succeeds.
+    pub(super) fn flush(&mut self) {
+        self.durable.resize(self.live.len(), 0);
+        for page in std::mem::take(&mut self.dirty_pages) {
+            let start = page * PAGE_BYTES;
+            copy_range(&self.live, &mut self.durable, start, start + PAGE_BYTES);
+        }
+    }
+}
+
+/// Copies the part of a range that exists in `from`.
+fn copy_range(from: &[u8], to: &mut Vec<u8>, start: usize, end: usize) {
+    let end = end.min(from.len());
+    if start >= end {
         return;
     }
-    // Some cuts lose everything, some nothing, most a part.
+    if to.len() < end {
+        to.resize(end, 0);
+    }
+    if let (Some(target), Some(source)) = (to.get_mut(start..end), from.get(start..end)) {
+        target.copy_from_slice(source);
+    }
+}
+
+/// Decides for each page that was not flushed whether it is lost, kept or torn, and for the length likewise.
+fn lose_pages(inode: &mut Inode, randomness: &SeededRandomness) {
+    if inode.dirty_pages.is_empty() && inode.live.len() == inode.durable.len() {
+        // Pages that a failed flush forgot are lost here.
+        inode.live.clone_from(&inode.durable);
+        return;
+    }
+    inode.durable = after_partial_flush(inode, randomness);
+    inode.live.clone_from(&inode.durable);
+    inode.dirty_pages.clear();
+}
+
+fn after_partial_flush(inode: &Inode, randomness: &SeededRandomness) -> Vec<u8> {
+    // Some flushes lose everything, some nothing, most a part.
     let kept_of_four = randomness.below(5);
     let mut after = inode.durable.clone();
-    for page in dirty {
+    for page in &inode.dirty_pages {
         if !randomness.chance(kept_of_four, 4) {
             continue;
         }
-        let start = page * PAGE_BYTES;
         let is_torn = randomness.chance(1, 4);
         for sector in 0..PAGE_BYTES / SECTOR_BYTES {
             if is_torn && randomness.chance(1, 2) {
                 continue;
             }
-            let from = start + sector * SECTOR_BYTES;
-            let to = (from + SECTOR_BYTES).min(inode.live.len());
-            if from >= to {
-                break;
-            }
-            if after.len() < to {
-                after.resize(to, 0);
-            }
-            if let (Some(target), Some(source)) =
-                (after.get_mut(from..to), inode.live.get(from..to))
-            {
-                target.copy_from_slice(source);
-            }
+            let start = page * PAGE_BYTES + sector * SECTOR_BYTES;
+            copy_range(&inode.live, &mut after, start, start + SECTOR_BYTES);
         }
     }
     let (old, new) = (inode.durable.len(), inode.live.len());
@@ -136,6 +167,5 @@ fn lose_pages(inode: &mut Inode, randomness: &SeededRandomness) {
         _ => old.min(new) + usize::try_from(randomness.below(between)).unwrap_or(0),
     };
     after.resize(length, 0);
-    inode.live.clone_from(&after);
-    inode.durable = after;
+    after
 }

@@ -129,3 +129,20 @@ fn a_flipped_byte_stays_flipped_after_a_power_cut() {
     disk.power_cut();
     assert_eq!(content(&disk).unwrap(), b"acc");
 }
+
+#[test]
+fn a_failed_flush_is_not_made_good_by_the_next_one() {
+    let lost = (0..100).filter(|seed| {
+        let disk = disk(*seed);
+        let file = disk.open(&path(), OpenMode::CreateEmpty).unwrap();
+        disk.sync_directory(Path::new(DIRECTORY)).unwrap();
+        file.write_all_at(0, &[7; 10_000]).unwrap();
+        disk.fail(FaultOn::SyncData, Fault::InputOutput, 1);
+        file.sync_data().unwrap_err();
+        assert_eq!(content(&disk).unwrap(), [7; 10_000]);
+        file.sync_data().unwrap();
+        disk.power_cut();
+        content(&disk).unwrap() != [7; 10_000]
+    });
+    assert!(lost.count() > 50);
+}
