@@ -1,3 +1,5 @@
+import { basePath } from "./api/client.ts";
+
 /** Every address of the console, so that no component spells one itself. */
 export const paths = {
   home: "/",
@@ -11,3 +13,6 @@ export const paths = {
   agentAdd: "/agents/add",
   tokens: "/settings/tokens",
 } as const;
+
+/** The address of an item for a plain anchor, where a router's link would cost too much: one in every row of a table. */
+export const itemAddress = (id: string): string => `${basePath()}items/${encodeURIComponent(id)}`;

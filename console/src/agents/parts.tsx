@@ -9,7 +9,7 @@ import { formatAge, formatNumber } from "../values/format.ts";
 const RENEWAL_LATE_MILLISECONDS = 4 * 3_600_000;
 
 export function Expiry({ agent }: { agent: Agent }) {
-  const now = Math.max(useNow(), Date.now() - 60_000);
+  const now = useNow();
   if (!agent.certificate_expires) return <span className="muted">–</span>;
   const left = new Date(agent.certificate_expires).getTime() - now;
   const when = formatAge(agent.certificate_expires, now);

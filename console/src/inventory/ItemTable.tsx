@@ -5,14 +5,16 @@
  */
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useNavigate } from "@tanstack/react-router";
-import { type CSSProperties, type KeyboardEvent, useRef, useState } from "react";
+import { type CSSProperties, type KeyboardEvent, type MouseEvent, useRef, useState } from "react";
 import type { Params } from "../api/client.ts";
 import { PAGE_ROWS, queryClient } from "../api/queries.ts";
 import type { ClassDefinition } from "../api/types.ts";
+import { useClasses } from "../changes/useClasses.ts";
 import { t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
 import type { InventorySearch } from "../search.ts";
 import { usePreferences } from "../theme/theme.ts";
+import { useNow } from "../ui/Time.tsx";
 import { ErrorPanel } from "../ui/states.tsx";
 import { formatNumber } from "../values/format.ts";
 import { TableHead } from "./TableHead.tsx";
@@ -37,8 +39,10 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
   const { density, keys } = usePreferences();
   const scroller = useRef<HTMLDivElement>(null);
   const [current, setCurrent] = useState(-1);
-  const [range, setRange] = useState({ first: 0, last: PAGE_ROWS - 1 });
-  const rows = usePages(params, range.first, range.last, total);
+  const [near, setNear] = useState({ from: 0, to: 0 });
+  const rows = usePages(params, near, total);
+  const classes = useClasses();
+  const now = useNow();
   const arrivals = useArrivals(search.class);
   const navigate = useNavigate();
   const virtual = useVirtualizer({
@@ -47,8 +51,10 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
     estimateSize: () => ROW_PIXELS[density],
     overscan: 8,
     onChange: ({ range: seen }) => {
-      const next = { first: seen?.startIndex ?? 0, last: (seen?.endIndex ?? 0) + PAGE_ROWS / 4 };
-      if (next.first !== range.first || next.last !== range.last) setRange(next);
+      // The next page is asked for while a quarter of a page is still ahead.
+      const from = Math.floor((seen?.startIndex ?? 0) / PAGE_ROWS);
+      const to = Math.floor(((seen?.endIndex ?? 0) + PAGE_ROWS / 4) / PAGE_ROWS);
+      if (from !== near.from || to !== near.to) setNear({ from, to });
     },
   });
   const showNew = () => {
@@ -70,6 +76,16 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
     if (event.key === "Enter" && item && event.target === event.currentTarget) {
       void navigate({ to: paths.item, params: { id: item.id } });
     }
+  };
+  const click = (event: MouseEvent) => {
+    const target = event.target instanceof Element ? event.target : null;
+    const index = Number(target?.closest<HTMLElement>("[data-index]")?.dataset["index"] ?? -1);
+    if (index >= 0) setCurrent(index);
+    const item = rows.row(index);
+    // One listener for all rows; what opens a new tab stays the browser's.
+    if (!item || !target?.closest("a") || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    void navigate({ to: paths.item, params: { id: item.id } });
   };
   const tracks = gridTracks([
     { least: 13, share: 1.2 },
@@ -98,6 +114,7 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
         aria-colcount={columns.length + (definition ? 3 : 4)}
         aria-activedescendant={current >= 0 ? `row-${current}` : undefined}
         onKeyDown={press}
+        onClick={click}
       >
         <div className="grid-inside" style={{ "--columns": tracks.columns, "--least": tracks.least } as CSSProperties}>
           <TableHead columns={columns} hasClass={!definition} search={search} />
@@ -109,10 +126,10 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
                 start={start}
                 item={rows.row(index)}
                 columns={columns}
-                hasClass={!definition}
+                label={definition ? undefined : classes.get(rows.row(index)?.class ?? "")?.label ?? ""}
+                now={now}
                 isCurrent={index === current}
                 flashing={arrivals.flashing}
-                choose={setCurrent}
               />
             ))}
           </div>

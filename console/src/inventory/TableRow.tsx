@@ -1,25 +1,22 @@
 /** One row of the table: plain elements only, since hundreds of them pass by while someone scrolls. */
-import { useQuery } from "@tanstack/react-query";
-import { Link } from "@tanstack/react-router";
 import { memo } from "react";
-import { catalogQuery } from "../api/queries.ts";
 import type { AttributeDefinition, Item } from "../api/types.ts";
 import { t } from "../messages/index.ts";
-import { paths } from "../paths.ts";
+import { itemAddress } from "../paths.ts";
 import { Status } from "../ui/Status.tsx";
-import { Age } from "../ui/Time.tsx";
-import { formatValue } from "../values/format.ts";
+import { formatAge, formatUtc, formatValue } from "../values/format.ts";
 import { isNumeric } from "./columns.ts";
 
 interface RowProps {
   index: number;
   start: number;
   item: Item | undefined;
+  /** The class in words, in a table of several classes. */
+  label: string | undefined;
   columns: AttributeDefinition[];
-  hasClass: boolean;
+  now: number;
   isCurrent: boolean;
   flashing: ReadonlySet<string>;
-  choose: (index: number) => void;
 }
 
 function Cell({ item, attribute, isFlashing }: { item: Item; attribute: AttributeDefinition; isFlashing: boolean }) {
@@ -44,37 +41,28 @@ function Cell({ item, attribute, isFlashing }: { item: Item; attribute: Attribut
   );
 }
 
-function ClassLabel({ name }: { name: string }) {
-  const { data } = useQuery(catalogQuery);
-  return <>{data?.classes.find((each) => each.name === name)?.label ?? name}</>;
-}
-
 export const TableRow = memo(function TableRow(props: RowProps) {
-  const { index, start, item, columns, hasClass, isCurrent, flashing, choose } = props;
+  const { index, start, item, label, columns, now, isCurrent, flashing } = props;
   return (
     <div
       id={`row-${index}`}
       role="row"
       aria-rowindex={index + 2}
       aria-selected={isCurrent}
+      data-index={index}
       className={isCurrent ? "grid-row is-current" : "grid-row"}
       style={{ transform: `translateY(${start}px)` }}
-      onClick={() => choose(index)}
     >
       <div role="gridcell" title={item?.title}>
         {item ? (
-          <Link to={paths.item} params={{ id: item.id }} tabIndex={-1}>
+          <a href={itemAddress(item.id)} tabIndex={-1}>
             <bdi>{item.title || item.id}</bdi>
-          </Link>
+          </a>
         ) : (
           <span className="cell-wait" />
         )}
       </div>
-      {item && hasClass && (
-        <div role="gridcell">
-          <ClassLabel name={item.class} />
-        </div>
-      )}
+      {item && label !== undefined && <div role="gridcell">{label}</div>}
       {item && (
         <>
           <div role="gridcell" className={flashing.has(`${item.id}/state`) ? "flash" : undefined}>
@@ -84,7 +72,9 @@ export const TableRow = memo(function TableRow(props: RowProps) {
             <Cell key={attribute.name} item={item} attribute={attribute} isFlashing={flashing.has(`${item.id}/${attribute.name}`)} />
           ))}
           <div role="gridcell">
-            <Age time={item.last_seen} />
+            <time dateTime={item.last_seen} title={formatUtc(item.last_seen)}>
+              {formatAge(item.last_seen, now)}
+            </time>
           </div>
         </>
       )}

@@ -22,12 +22,12 @@ export interface Rows {
   refetch: () => void;
 }
 
-export function usePages(params: Params, first: number, last: number, total: number | undefined): Rows {
+export function usePages(params: Params, near: { from: number; to: number }, total: number | undefined): Rows {
   const tokens = useRef<(string | undefined)[]>([""]);
   const sizes = useRef<number[]>([]);
   const known = tokens.current.length;
-  const from = Math.max(0, Math.min(Math.floor(first / PAGE_ROWS), known - 1));
-  const to = Math.max(from, Math.min(Math.floor(last / PAGE_ROWS), known - 1));
+  const from = Math.max(0, Math.min(near.from, known - 1));
+  const to = Math.max(from, Math.min(near.to, known - 1));
   const wanted = Array.from({ length: to - from + 1 }, (_, index) => from + index);
   const pages = useQueries({ queries: wanted.map((page) => itemsPageQuery(params, tokens.current[page] ?? "")) });
   wanted.forEach((page, index) => {

@@ -2,11 +2,11 @@
 import { useQuery } from "@tanstack/react-query";
 import { catalogQuery } from "../api/queries.ts";
 import type { AttributeDefinition, Item } from "../api/types.ts";
-import { t } from "../messages/index.ts";
+import { t, tOr } from "../messages/index.ts";
 import { Fact } from "./Fact.tsx";
 import { Parts } from "./Parts.tsx";
 import { Unseen } from "./Unseen.tsx";
-import { sectionsOf } from "./sections.ts";
+import { groupsOf, sectionsOf } from "./sections.ts";
 
 interface SectionProps {
   title: string;
@@ -23,11 +23,16 @@ function Section({ title, hint, item, attributes }: SectionProps) {
         <h2>{title}</h2>
         {hint && <span className="muted small">{hint}</span>}
       </div>
-      <dl className="facts">
-        {attributes.map((attribute) => (
-          <Fact key={attribute.name} attribute={attribute} values={item.attributes[attribute.name] ?? []} />
-        ))}
-      </dl>
+      {groupsOf(attributes).map(({ word, attributes: own }) => (
+        <div key={word} className="fact-group">
+          {word && <h3>{tOr(`word.${word}`, word.charAt(0).toUpperCase() + word.slice(1))}</h3>}
+          <dl className="facts">
+            {own.map((attribute) => (
+              <Fact key={attribute.name} attribute={attribute} values={item.attributes[attribute.name] ?? []} />
+            ))}
+          </dl>
+        </div>
+      ))}
     </section>
   );
 }

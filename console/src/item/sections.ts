@@ -25,3 +25,27 @@ export function sectionsOf(item: Item, definition: ClassDefinition | undefined):
     unseen: declared.filter((attribute) => !isSaid(attribute)),
   };
 }
+
+/** A group of attributes that belong together by the first word of their names: `os_name`, `os_version`, … */
+export interface Group {
+  /** The word; empty for those that stand alone. */
+  word: string;
+  attributes: AttributeDefinition[];
+}
+
+/** Fewer than this are no group: a heading over two lines tells nothing. */
+const GROUP_MIN = 3;
+
+/** Divides attributes by their first word, the single ones first; the order of the catalog is kept within. */
+export function groupsOf(attributes: AttributeDefinition[]): Group[] {
+  const wordOf = ({ name }: AttributeDefinition) => name.slice(0, Math.max(0, name.indexOf("_")));
+  const sizes = new Map<string, number>();
+  for (const attribute of attributes) sizes.set(wordOf(attribute), (sizes.get(wordOf(attribute)) ?? 0) + 1);
+  const groups = new Map<string, AttributeDefinition[]>([["", []]]);
+  for (const attribute of attributes) {
+    const own = wordOf(attribute);
+    const word = (sizes.get(own) ?? 0) >= GROUP_MIN && own !== "is" && own !== "may" ? own : "";
+    groups.set(word, [...(groups.get(word) ?? []), attribute]);
+  }
+  return [...groups].map(([word, list]) => ({ word, attributes: list })).filter((group) => group.attributes.length > 0);
+}

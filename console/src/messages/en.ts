@@ -188,6 +188,10 @@ export const en = {
   "group.storage": "Storage",
   "group.custom": "Your own",
 
+  "word.os": "Operating system",
+  "word.dns": "Name resolution",
+  "word.raid": "RAID",
+
   "item.tabs": "Sections",
   "item.summary": "Summary",
   "item.relations": "Relations",

@@ -45,7 +45,7 @@ export function AgentAddPage() {
 }
 
 function Minted({ token, uses, again }: { token: MintedToken; uses: number; again: () => void }) {
-  const now = Math.max(useNow(), Date.now() - 60_000);
+  const now = useNow();
   return (
     <>
       <section className="panel">

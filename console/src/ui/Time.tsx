@@ -1,7 +1,7 @@
 /** A moment told as an age, with the exact moment in UTC on hover. Ages are told anew once a minute. */
 import { useSyncExternalStore } from "react";
 import { t } from "../messages/index.ts";
-import { formatAge, formatMoment } from "../values/format.ts";
+import { formatAge, formatMoment, formatUtc } from "../values/format.ts";
 
 let now = Date.now();
 const listeners = new Set<() => void>();
@@ -10,6 +10,8 @@ let timer: ReturnType<typeof setInterval> | undefined;
 const TICK_MILLISECONDS = 10_000;
 
 function subscribe(listener: () => void): () => void {
+  // Nobody looked at the clock for a while: it starts with the present.
+  if (timer === undefined) now = Date.now();
   listeners.add(listener);
   timer ??= setInterval(() => {
     now = Date.now();
@@ -29,11 +31,11 @@ export function useNow(): number {
 }
 
 export function Age({ time }: { time: string | null | undefined }) {
-  const present = Math.max(useNow(), Date.now() - TICK_MILLISECONDS);
+  const present = useNow();
   if (!time) return <span className="muted">{t("common.never")}</span>;
   return (
-    <time dateTime={time} title={time.replace("T", " ").replace(/\.\d+Z$|Z$/, " UTC")}>
-      {formatAge(time, Math.max(present, 0))}
+    <time dateTime={time} title={formatUtc(time)}>
+      {formatAge(time, present)}
     </time>
   );
 }
@@ -41,7 +43,7 @@ export function Age({ time }: { time: string | null | undefined }) {
 /** The exact moment, for places where the age says too little. */
 export function Moment({ time }: { time: string }) {
   return (
-    <time dateTime={time} title={time.replace("T", " ").replace(/\.\d+Z$|Z$/, " UTC")}>
+    <time dateTime={time} title={formatUtc(time)}>
       {formatMoment(time)}
     </time>
   );

@@ -124,3 +124,6 @@ export function formatAge(time: string | number, now: number): string {
   }
   return Math.abs(seconds) < 10 ? t("common.now") : relative.format(Math.trunc(seconds), "second");
 }
+
+/** The exact moment in UTC, for hovering. */
+export const formatUtc = (time: string): string => time.replace("T", " ").replace(/\.\d+Z$|Z$/, " UTC");
