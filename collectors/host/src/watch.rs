@@ -18,7 +18,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::mpsc::Sender;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::time::{Instant, interval, sleep_until};
+use tokio::time::{Instant, interval_at, sleep_until};
 
 /// How long changes are collected after the first one.
 const COLLECT_FOR: Duration = Duration::from_millis(500);
@@ -40,9 +40,10 @@ pub(crate) async fn watch(target: Target, changed: Sender<&'static str>) {
         return;
     }
     let mut sources = Sources::open();
+    sources.arm();
     let mut pending = BTreeSet::new();
     let (mut report_at, mut reported_at) = (Instant::now(), None::<Instant>);
-    let mut rearm = interval(REARM_EVERY);
+    let mut rearm = interval_at(Instant::now() + REARM_EVERY, REARM_EVERY);
     let mut buffer = vec![0; EVENTS_BYTES];
     loop {
         let was_empty = pending.is_empty();

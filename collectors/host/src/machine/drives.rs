@@ -9,7 +9,7 @@ use crate::HARDWARE;
 use crate::files::{link_name, read_limited, read_number, read_to_string_limited, read_trimmed};
 use collector::{CollectError, Run, Target};
 use model::classes::drive;
-use model::{Coverage, Observation};
+use model::{Coverage, Observation, Value};
 
 /// The longest page of vital product data that is read.
 const VPD_BYTES_MAX: usize = 256;
@@ -24,10 +24,9 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
     for block in blocks::list(target).values().filter(|block| block.kind == Kind::Drive) {
         let mut seen = drive_of(target, block);
         if target.is_live() {
-            match smart::health(
-                block,
-                seen.facts.get(drive::TRANSPORT.name()).and_then(|t| t.as_text()),
-            ) {
+            let transport = seen.facts.get(drive::TRANSPORT.name()).and_then(Value::as_text);
+            let vendor = read_trimmed(&target.path(&format!("{}/device/vendor", block.sys)));
+            match smart::health(block, transport, vendor.as_deref() == Some("ATA")) {
                 smart::Answer::Health(health) => smart::describe(&mut seen, &health),
                 smart::Answer::None => {}
                 smart::Answer::Denied => is_denied = true,

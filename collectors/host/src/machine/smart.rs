@@ -41,12 +41,14 @@ pub(super) enum Answer {
     Failed(io::Error),
 }
 
-/// Asks a drive of the running host.
-pub(super) fn health(block: &Block, transport: Option<&str>) -> Answer {
+/// Asks a drive of the running host. `is_ata` says whether the drive speaks ATA, whatever it hangs on.
+pub(super) fn health(block: &Block, transport: Option<&str>, is_ata: bool) -> Answer {
     let device = format!("/dev/{}", block.kernel_name.replace('!', "/"));
     let asked = match transport {
         Some("nvme") => system::nvme_health(&device).map(|log| nvme(&log)),
-        Some("sata") => ata(&device),
+        // Some bridges from USB hang on commands that they do not know.
+        Some("usb") => return Answer::None,
+        _ if is_ata => ata(&device),
         _ => return Answer::None,
     };
     match asked {

@@ -141,6 +141,57 @@ fn told(text: &str) -> Vec<(String, BTreeMap<String, String>)> {
         .collect()
 }
 
+/// Attributes with the names that dmidecode gives them, by the title of its paragraph.
+const FIELDS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "BIOS Information",
+        &[
+            ("firmware_vendor", "Vendor"),
+            ("firmware_version", "Version"),
+            ("firmware_date", "Release Date"),
+            ("firmware_revision", "BIOS Revision"),
+        ] as &[_],
+    ),
+    (
+        "System Information",
+        &[
+            ("vendor", "Manufacturer"),
+            ("product_name", "Product Name"),
+            ("product_version", "Version"),
+            ("serial_number", "Serial Number"),
+            ("system_uuid", "UUID"),
+            ("product_sku", "SKU Number"),
+            ("product_family", "Family"),
+        ],
+    ),
+    (
+        "Base Board Information",
+        &[
+            ("board_vendor", "Manufacturer"),
+            ("board_name", "Product Name"),
+            ("board_version", "Version"),
+            ("board_serial", "Serial Number"),
+        ],
+    ),
+    (
+        "Chassis Information",
+        &[
+            ("chassis_vendor", "Manufacturer"),
+            ("chassis_type", "Type"),
+            ("chassis_version", "Version"),
+            ("chassis_serial", "Serial Number"),
+            ("asset_tag", "Asset Tag"),
+        ],
+    ),
+    (
+        "Physical Memory Array",
+        &[
+            ("memory_error_correction", "Error Correction Type"),
+            ("memory_slots_count", "Number Of Devices"),
+        ],
+    ),
+];
+
 #[tokio::test]
 async fn the_firmware_says_what_dmidecode_reads() {
     const TABLE_OFFSET: usize = 32;
@@ -163,57 +214,9 @@ async fn the_firmware_says_what_dmidecode_reads() {
     let complaints = testing::complaints(&HostCollector, "hardware", &seen);
     assert!(complaints.is_empty(), "{complaints:?}");
     let hardware = of_class(&seen, "hardware")[0];
-    for (title, fields) in [
-        (
-            "BIOS Information",
-            &[
-                ("firmware_vendor", "Vendor"),
-                ("firmware_version", "Version"),
-                ("firmware_date", "Release Date"),
-                ("firmware_revision", "BIOS Revision"),
-            ][..],
-        ),
-        (
-            "System Information",
-            &[
-                ("vendor", "Manufacturer"),
-                ("product_name", "Product Name"),
-                ("product_version", "Version"),
-                ("serial_number", "Serial Number"),
-                ("system_uuid", "UUID"),
-                ("product_sku", "SKU Number"),
-                ("product_family", "Family"),
-            ],
-        ),
-        (
-            "Base Board Information",
-            &[
-                ("board_vendor", "Manufacturer"),
-                ("board_name", "Product Name"),
-                ("board_version", "Version"),
-                ("board_serial", "Serial Number"),
-            ],
-        ),
-        (
-            "Chassis Information",
-            &[
-                ("chassis_vendor", "Manufacturer"),
-                ("chassis_type", "Type"),
-                ("chassis_version", "Version"),
-                ("chassis_serial", "Serial Number"),
-                ("asset_tag", "Asset Tag"),
-            ],
-        ),
-        (
-            "Physical Memory Array",
-            &[
-                ("memory_error_correction", "Error Correction Type"),
-                ("memory_slots_count", "Number Of Devices"),
-            ],
-        ),
-    ] {
+    for (title, fields) in FIELDS {
         let (_, words) = told.iter().find(|(found, _)| found == title).unwrap();
-        for (attribute, name) in fields {
+        for (attribute, name) in *fields {
             assert_eq!(line(hardware, attribute), words[*name], "{title}: {name}");
         }
     }

@@ -78,3 +78,22 @@ async fn a_mounted_file_system_is_reported() {
     a_change_is_reported("storage", || run("mount", &["-t", "tmpfs", "tmpfs", &point])).await;
     run("umount", &[&point]);
 }
+
+#[tokio::test]
+async fn a_changed_account_and_a_changed_unit_are_reported() {
+    if !is_inside() {
+        return run_inside("watch::a_changed_account_and_a_changed_unit_are_reported");
+    }
+    // An empty /etc of this process's own, so that the host's stays as it is.
+    run("mount", &["-t", "tmpfs", "tmpfs", "/etc"]);
+    std::fs::create_dir_all("/etc/systemd/system").unwrap();
+    a_change_is_reported("accounts", || {
+        std::fs::write("/etc/passwd.new", "root:x:0:0::/root:/bin/sh\n").unwrap();
+        std::fs::rename("/etc/passwd.new", "/etc/passwd").unwrap();
+    })
+    .await;
+    a_change_is_reported("units", || {
+        std::fs::write("/etc/systemd/system/example.service", "[Service]\n").unwrap();
+    })
+    .await;
+}
