@@ -1,4 +1,4 @@
-//! `cargo xtask bench`, `sim` and `fuzz`: names for the commands of other packages.
+//! `cargo xtask bench` and `sim`: names for the commands of other packages.
 //!
 //! A benchmark's own program measures and prints; the last line that it prints to stdout is one JSON object. What
 //! is built first goes to stderr.
@@ -142,39 +142,6 @@ pub(crate) fn simulate(seed: Option<u64>) -> Result<ExitCode> {
         command.env("DHARMA_SIM_SEED", seed.to_string());
     }
     shell::run(&mut command)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-/// What to fuzz.
-#[derive(Debug, clap::Args)]
-pub(crate) struct FuzzArguments {
-    /// Which decoder; without it the names are listed.
-    target: Option<String>,
-    /// For how long.
-    #[arg(long, default_value_t = 60)]
-    seconds: u64,
-}
-
-/// The decoders of foreign bytes, each with the example program that feeds it random and mutated input.
-const FUZZ_TARGETS: &[(&str, &[&str])] = &[];
-
-/// Runs a fuzz target.
-pub(crate) fn fuzz(arguments: &FuzzArguments) -> Result<ExitCode> {
-    let Some(name) = &arguments.target else {
-        for (name, _) in FUZZ_TARGETS {
-            say::result(name);
-        }
-        return Ok(ExitCode::SUCCESS);
-    };
-    let Some((_, program)) = FUZZ_TARGETS.iter().find(|(target, _)| target == name) else {
-        bail!("there is no fuzz target `{name}`: `cargo xtask fuzz` lists them");
-    };
-    let seconds = arguments.seconds.to_string();
-    shell::run(cargo().args(["run", "--quiet", "--release"]).args(*program).args([
-        "--",
-        "--seconds",
-        &seconds,
-    ]))?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -6,6 +6,7 @@
 mod bench;
 mod certs;
 mod console;
+mod fuzz;
 mod generate;
 mod packages;
 mod say;
@@ -47,7 +48,7 @@ enum Command {
         seed: Option<u64>,
     },
     /// Feed random bytes to the decoders of foreign bytes.
-    Fuzz(bench::FuzzArguments),
+    Fuzz(fuzz::Arguments),
     /// Make certificates for development in certs-dev/ (they are never committed).
     Certs,
     /// Build packages for users.
@@ -67,7 +68,7 @@ fn main() -> ExitCode {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
         Command::Sim { seed } => bench::simulate(seed),
-        Command::Fuzz(arguments) => bench::fuzz(&arguments),
+        Command::Fuzz(arguments) => fuzz::run(&arguments),
         Command::Certs => certs::run(),
         Command::Package { .. } => Err(say::plain(
             "there are no packages yet: they come with the work on packaging; until then install the binaries that `cargo build --profile dist -p agent -p control-plane -p cli` makes",

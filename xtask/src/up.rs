@@ -13,6 +13,7 @@ use crate::{console, say, shell};
 use anyhow::{Context, Result, bail};
 use child::Child;
 use serde_json::Value;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -45,7 +46,10 @@ pub(crate) struct Arguments {
     port: u16,
     /// Listen for other hosts at this address, with TLS for the console too.
     #[arg(long, value_name = "ADDRESS")]
-    bind: Option<String>,
+    bind: Option<IpAddr>,
+    /// A name by which other hosts reach it; needed with `--bind 0.0.0.0`, may be repeated.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
     /// Build with optimization.
     #[arg(long)]
     release: bool,
@@ -209,17 +213,19 @@ fn start_control_plane(
         }
         _ => {}
     }
-    let host = arguments.bind.as_deref().unwrap_or("127.0.0.1");
-    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let host = arguments.bind.unwrap_or(IpAddr::from([127, 0, 0, 1]));
     let mut command = Command::new(binaries.join("dharma-control-plane"));
     command.arg("run").arg("--state").arg(home.control_plane());
     for (option, port) in
         [("--listen", ports.console), ("--uplink", ports.uplink), ("--enroll", ports.enroll)]
     {
-        command.arg(option).arg(format!("{host}:{port}"));
+        command.arg(option).arg(SocketAddr::new(host, port).to_string());
     }
     if let Some(address) = &arguments.bind {
-        command.arg("--bind").arg(address);
+        command.arg("--bind").arg(address.to_string());
+    }
+    for name in &arguments.names {
+        command.arg("--name").arg(name);
     }
     command.arg("--console-dir").arg(console::directory().join("dist"));
     command.arg("--ready-file").arg(home.ready_file());
@@ -279,7 +285,7 @@ fn mint_token(home: &Home, binaries: &Path) -> Result<()> {
         _ => {}
     }
     let mut command = Command::new(binaries.join("dharma-control-plane"));
-    command.args(["token", "create", "--ttl", "10m", "--uses", "1"]);
+    command.args(["token", "create", "--ttl", "600", "--uses", "1"]);
     command.arg("--state").arg(home.control_plane()).arg("--out").arg(home.token_file());
     shell::output(&mut command)
         .map(drop)

@@ -3,11 +3,15 @@
 use crate::token::{
     AccessKind, AccessToken, JoinToken, TOKEN_BYTES_MAX, TokenError, hash_secret, hashes_equal,
 };
-use crate::{Pin, sha256};
+use crate::{Authority, Pin, sha256};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::TokenId;
 use proptest::prelude::*;
+use std::sync::LazyLock;
+
+/// Making one for each case would take most of the time.
+static AUTHORITY: LazyLock<Authority> = LazyLock::new(super::authority);
 
 fn id() -> TokenId {
     TokenId::from_bytes([0xab; 16])
@@ -117,6 +121,14 @@ proptest! {
         let is_right_by_chance = URL_SAFE_NO_PAD.decode(&sum).is_ok_and(|sum| sum == right);
         prop_assume!(!is_right_by_chance);
         prop_assert!(JoinToken::parse(&text).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_no_certificate_and_no_signing_request(bytes in proptest::collection::vec(any::<u8>(), 0..600)) {
+        prop_assert_eq!(crate::certificate_validity(&bytes), None);
+        prop_assert_eq!(crate::certificates_from_pem(&bytes), None);
+        let issued = AUTHORITY.issue_agent(&bytes, super::agent_id(1), super::now(), super::DAY);
+        prop_assert!(issued.is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "this is the output of a command-line program")]
 
 use anyhow::{Context, Result, bail};
-use generate::{LOCK_PATH, Mode, Outcome, pages, place};
+use generate::{Mode, Outcome, pages, place};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -24,13 +24,8 @@ fn run() -> Result<()> {
     } else {
         Mode::Write
     };
-    let lock = match std::fs::read_to_string(root.join(LOCK_PATH)) {
-        Ok(lock) => lock,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(error).context(LOCK_PATH),
-    };
     let mut differing = Vec::new();
-    for page in pages(&lock)? {
+    for page in pages(&root)? {
         match place(&root, &page, mode)? {
             Outcome::Same => {}
             Outcome::Written => println!("wrote {}", page.path.display()),
