@@ -250,6 +250,12 @@ ci_class! {
         fact REVISION: String = "revision", "Revision";
         /// Whether it is a graphics or compute accelerator.
         fact IS_GPU: bool = "is_gpu", "GPU";
+        /// Memory of its own, of a graphics or compute accelerator.
+        fact MEMORY_BYTES: u64 = "memory_bytes", "Memory", unit Bytes;
+        /// Version of the firmware of a graphics or compute accelerator.
+        fact FIRMWARE_VERSION: String = "firmware_version", "Firmware version";
+        /// Id that the manufacturer gave this one accelerator.
+        fact UNIQUE_ID: String = "unique_id", "Unique id";
         /// Node of non-uniform memory access that it is close to.
         fact NUMA_NODE: String = "numa_node", "NUMA node";
         /// Speed and width of its link, such as `16.0 GT/s x8`.

@@ -29,6 +29,9 @@ pub(super) fn look(seen: &mut Observation, target: &Target, run: &mut Run<'_>) {
         known.instance_id = read_trimmed(&within(target, "/var/lib/cloud/data/instance-id"))
             .filter(|id| is_instance_id(id));
     }
+    if known.instance_id.is_none() {
+        known.instance_id = instance_of_firmware(target, known.provider.as_deref());
+    }
     for (attribute, value) in [
         (&host::CLOUD_PROVIDER, &known.provider),
         (&host::CLOUD_INSTANCE_ID, &known.instance_id),
@@ -107,6 +110,17 @@ fn of_firmware(target: &Target) -> Option<String> {
     })
 }
 
+/// The instance's id, in those clouds that write it into the firmware.
+fn instance_of_firmware(target: &Target, provider: Option<&str>) -> Option<String> {
+    let (file, start) = match provider? {
+        "aws" => ("board_asset_tag", "i-"),
+        "digitalocean" | "hetzner" | "vultr" => ("product_serial", ""),
+        _ => return None,
+    };
+    read_trimmed(&target.path(&format!("/sys/class/dmi/id/{file}")))
+        .filter(|id| id.starts_with(start))
+}
+
 /// What the standardized part of cloud-init's instance data says, and what only some clouds add.
 fn instance_data(data: &Json) -> Cloud {
     let text = |pointer: &str| {
@@ -157,6 +171,20 @@ mod tests {
         for text in ["null", "[]", "{\"v1\": 3}", "{\"v1\": {\"region\": [1]}}"] {
             assert_eq!(instance_data(&serde_json::from_str(text).unwrap()), Cloud::default());
         }
+    }
+
+    #[test]
+    fn the_firmware_names_cloud_and_instance() {
+        let directory = tempfile::tempdir().unwrap();
+        let dmi = directory.path().join("sys/class/dmi/id");
+        std::fs::create_dir_all(&dmi).unwrap();
+        std::fs::write(dmi.join("sys_vendor"), "Amazon EC2\n").unwrap();
+        std::fs::write(dmi.join("board_asset_tag"), "i-0123456789abcdef0\n").unwrap();
+        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let mut seen = Observation::of(&host::CLASS, "host");
+        look(&mut seen, &target, &mut Run::new(&mut Vec::new()));
+        assert_eq!(seen.facts["cloud_provider"].as_text(), Some("aws"));
+        assert_eq!(seen.keys[0].value, "aws/i-0123456789abcdef0");
     }
 
     #[test]

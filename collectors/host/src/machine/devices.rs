@@ -117,7 +117,7 @@ impl Pci {
         let link = speed
             .zip(width)
             .map(|(speed, width)| format!("{} x{width}", speed.replace(" PCIe", "")));
-        Observation::part(&pci_device::CLASS, HARDWARE, &[&self.address])
+        let seen = Observation::part(&pci_device::CLASS, HARDWARE, &[&self.address])
             .with(&pci_device::VENDOR_ID, format!("{:04x}", self.vendor))
             .with(&pci_device::DEVICE_ID, format!("{:04x}", self.device))
             .with(&pci_device::IS_GPU, is_gpu)
@@ -136,13 +136,36 @@ impl Pci {
             )
             .with_some(&pci_device::DRIVER, link_name(&path("driver")))
             .with_some(&pci_device::NUMA_NODE, node)
-            .with_some(&pci_device::LINK, link)
+            .with_some(&pci_device::LINK, link);
+        if is_gpu { accelerator(seen, target, &self.address) } else { seen }
     }
 
     /// The card's name stands in the list below its chip; only one that repeats a known device has one here.
     fn subsystem_name<'a>(&self, names: &'a Names, vendor: u16, device: u16) -> Option<&'a str> {
         names.subsystem((self.vendor, self.device), (vendor, device))
     }
+}
+
+/// Adds what the drivers of NVIDIA and AMD say of an accelerator.
+fn accelerator(seen: Observation, target: &Target, address: &str) -> Observation {
+    let read = |file: &str| read_trimmed(&target.path(&format!("{PCI}/{address}/{file}")));
+    let information = format!("/proc/driver/nvidia/gpus/{address}/information");
+    let information = read_trimmed(&target.path(&information)).unwrap_or_default();
+    let of_nvidia = |name: &str| nvidia_field(&information, name);
+    let memory = read("mem_info_vram_total").and_then(|bytes| bytes.parse::<u64>().ok());
+    seen.with_some(&pci_device::MEMORY_BYTES, memory)
+        .with_some(
+            &pci_device::FIRMWARE_VERSION,
+            read("vbios_version").or_else(|| of_nvidia("Video BIOS")),
+        )
+        .with_some(&pci_device::UNIQUE_ID, read("unique_id").or_else(|| of_nvidia("GPU UUID")))
+}
+
+/// A field of what NVIDIA's driver says; it writes question marks for what it does not know.
+fn nvidia_field(text: &str, name: &str) -> Option<String> {
+    let value = text.lines().find_map(|line| line.strip_prefix(name)?.trim().strip_prefix(':'))?;
+    let value = value.trim();
+    (!value.is_empty() && !value.contains('?')).then(|| value.to_owned())
 }
 
 fn usb(target: &Target, address: &str) -> Observation {
@@ -187,4 +210,64 @@ fn usb(target: &Target, address: &str) -> Observation {
         .with_some(&usb_device::USB_VERSION, read("version"))
         .with_some(&usb_device::DEVICE_CLASS, class.and_then(usb_class))
         .with_some(&usb_device::SPEED_BITS_PER_SECOND, speed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn look_at(files: &[(&str, &str)]) -> Vec<Observation> {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = directory.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let mut observations = Vec::new();
+        collect(&target, &mut Run::new(&mut observations)).unwrap();
+        observations
+    }
+
+    #[test]
+    fn a_device_without_ids_is_left_out_and_an_unknown_one_is_told_by_number() {
+        let seen = look_at(&[
+            ("sys/bus/pci/devices/0000:00:01.0/vendor", "0x10de\n"),
+            ("sys/bus/pci/devices/0000:00:02.0/vendor", "0x10de\n"),
+            ("sys/bus/pci/devices/0000:00:02.0/device", "0x2330\n"),
+            ("sys/bus/pci/devices/0000:00:02.0/class", "0x030200\n"),
+            ("usr/share/misc/pci.ids", "10de  NVIDIA Corporation\n\t0001  Other\n"),
+            (
+                "proc/driver/nvidia/gpus/0000:00:02.0/information",
+                "Model: \t\t Example\nGPU UUID: \t GPU-0123\nVideo BIOS: \t ??.??\n",
+            ),
+        ]);
+        assert_eq!(seen.len(), 1);
+        let fact = |name: &str| seen[0].facts.get(name).map(model::Value::to_line);
+        assert_eq!(fact("name").as_deref(), Some("NVIDIA Corporation device 2330"));
+        assert_eq!(fact("is_gpu").as_deref(), Some("true"));
+        assert_eq!(fact("device_class").as_deref(), Some("3D controller"));
+        assert_eq!(fact("unique_id").as_deref(), Some("GPU-0123"));
+        assert_eq!(fact("firmware_version"), None);
+    }
+
+    #[test]
+    fn a_usb_device_is_what_its_first_interface_is() {
+        let seen = look_at(&[
+            ("sys/bus/usb/devices/1-1/idVendor", "0781\n"),
+            ("sys/bus/usb/devices/1-1/idProduct", "5583\n"),
+            ("sys/bus/usb/devices/1-1/manufacturer", "Example\n"),
+            ("sys/bus/usb/devices/1-1/product", "Stick\n"),
+            ("sys/bus/usb/devices/1-1/bDeviceClass", "00\n"),
+            ("sys/bus/usb/devices/1-1/speed", "5000\n"),
+            ("sys/bus/usb/devices/1-1/1-1:1.0/bInterfaceClass", "08\n"),
+            ("sys/bus/usb/devices/1-1:1.0/bInterfaceClass", "08\n"),
+        ]);
+        assert_eq!(seen.len(), 1);
+        let fact = |name: &str| seen[0].facts[name].to_line();
+        assert_eq!(fact("name"), "Example Stick");
+        assert_eq!(fact("device_class"), "Mass Storage");
+        assert_eq!(fact("speed_bits_per_second"), "5000000000");
+    }
 }

@@ -3,13 +3,13 @@
 //! The backup in /etc/lvm/backup is root's. Its grammar (nested sections of assignments) is read by a parser that
 //! bounds depth and number of everything and takes what it does not know as nothing.
 
-use super::blocks::{Blocks, Kind};
+use super::blocks::{Block, Blocks, Kind};
 use crate::HOST;
 use crate::files::{Refusal, list_dir, read_to_string_limited, refusal, within};
 use collector::{Run, Target};
-use model::Observation;
 use model::classes::volume_group;
 use model::observation::part_key;
+use model::{Observation, RelationTarget, relationships};
 use std::collections::{BTreeMap, BTreeSet};
 
 const BACKUP: &str = "/etc/lvm/backup";
@@ -75,6 +75,9 @@ pub(super) fn report(
         if let Some(name) = group_of_name(&block.name) {
             let group = groups.entry(name).or_default();
             group.uuid = block.mapper_uuid.as_deref().and_then(group_uuid);
+            // What a volume lies on, other than volumes of its own group, are the group's devices.
+            let lower = block.lower.iter().filter_map(|lower| blocks.get(lower));
+            group.lower.extend(lower.filter(|lower| lower.kind != Kind::Lvm).map(Block::key));
         }
     }
     match list_dir(&within(target, BACKUP)) {
@@ -85,7 +88,9 @@ pub(super) fn report(
                     BACKUP_BYTES_MAX,
                 ) {
                     Ok(text) => {
-                        if let Some((name, group)) = parse(&text) {
+                        if let Some((name, mut group)) = parse(&text) {
+                            let lower = groups.remove(&name).map(|of_mapper| of_mapper.lower);
+                            group.lower = lower.unwrap_or_default();
                             groups.insert(name, group);
                         }
                     }
@@ -100,6 +105,9 @@ pub(super) fn report(
             .with_some(&volume_group::UUID, group.uuid)
             .with_some(&volume_group::CAPACITY_BYTES, group.capacity_bytes)
             .with_some(&volume_group::FREE_BYTES, group.free_bytes);
+        for lower in group.lower {
+            seen.relate(relationships::STORED_ON, RelationTarget::Native(lower));
+        }
         if !group.members.is_empty() {
             seen.set(&volume_group::MEMBERS, group.members);
         }
@@ -120,6 +128,8 @@ struct Group {
     capacity_bytes: Option<u64>,
     free_bytes: Option<u64>,
     members: Vec<String>,
+    /// Native keys of what it lies on.
+    lower: BTreeSet<String>,
 }
 
 /// Reads a backup: one group with its devices and volumes.

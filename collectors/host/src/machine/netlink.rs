@@ -391,6 +391,14 @@ mod tests {
     }
 
     #[test]
+    fn a_bond_tells_its_mode_and_its_active_member() {
+        let data = [attribute(1, &[1]), attribute(2, &3_u32.to_ne_bytes())].concat();
+        let info = [attribute(1, b"bond\0"), attribute(2, &data)].concat();
+        let bond = link(&link_body(&[attribute(3, b"bond0\0"), attribute(18, &info)])).unwrap();
+        assert_eq!((bond.bond_mode, bond.bond_active), (Some(1), Some(3)));
+    }
+
+    #[test]
     fn of_a_link_with_a_peer_the_local_address_counts() {
         let mut body = vec![2, 32, 0, 0];
         body.extend(7_u32.to_ne_bytes());

@@ -258,6 +258,7 @@ mod tests {
                 "host/volume/vg0-root",
                 vec!["member_of host/volume_group/vg0", "stored_on host/volume/cryptroot"],
             ),
+            ("host/volume_group/vg0", vec!["stored_on host/volume/cryptroot"]),
             ("host/volume/cryptroot", vec!["stored_on host/volume/sda1"]),
             ("host/volume/sda1", vec!["stored_on hardware/drive/sda"]),
             ("host/filesystem/\\/srv\\/data", vec!["stored_on host/volume/md0"]),
