@@ -108,14 +108,16 @@ export const itemQuery = (item: string) =>
     queryFn: ({ signal }) => ask<Item>(`api/v1/items/${id(item)}`, { signal }),
   });
 
-export const relationsQuery = (item: string) =>
+/** Relationships of an item by these verbs, read from either end. */
+export const relationsQuery = (item: string, verbs: string[]) =>
   infiniteQueryOptions({
-    queryKey: ["relations", item],
+    queryKey: ["relations", item, verbs],
     queryFn: ({ pageParam, signal }) =>
       ask<RelationPage>(`api/v1/items/${id(item)}/relations`, {
-        params: { page_size: 200, page_token: pageParam },
+        params: { verb: verbs.join(","), page_size: 200, page_token: pageParam },
         signal,
       }),
+    enabled: verbs.length > 0,
     initialPageParam: "",
     getNextPageParam: (page) => page.next_page_token || undefined,
   });

@@ -39,7 +39,9 @@ function Entry({ search, name, label, icon, count }: EntryProps) {
 
 function byGroup(classes: ClassDefinition[]): [string, ClassDefinition[]][] {
   const rank = (group: string) => (GROUPS.indexOf(group) + GROUPS.length) % GROUPS.length;
-  const groups = Map.groupBy(classes, ({ group }) => group);
+  // What stands on its own before what is part of something.
+  const sorted = classes.toSorted((a, b) => Number(a.is_part) - Number(b.is_part) || a.plural.localeCompare(b.plural));
+  const groups = Map.groupBy(sorted, ({ group }) => group);
   return [...groups].sort(([first], [second]) => rank(first) - rank(second));
 }
 

@@ -88,9 +88,9 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
     void navigate({ to: paths.item, params: { id: item.id } });
   };
   const tracks = gridTracks([
-    { least: 13, share: 1.2 },
+    { least: 11, share: 1.4 },
     ...(definition ? [] : [{ least: 9, share: 0 }]),
-    { least: 6.5, share: 0 },
+    { least: 6, share: 0 },
     ...columns.map(columnWidth),
     { least: 6.5, share: 0 },
   ]);

@@ -9,11 +9,11 @@ const CHOSEN: { [name: string]: string[] } = {
   hardware: ["vendor", "serial_number", "chassis_type", "memory_installed_bytes", "firmware_version"],
   host: ["os_name", "kernel_release", "processors_count", "memory_bytes", "virtualization", "uptime_seconds"],
   kernel_module: ["size_bytes", "version", "used_by", "references_count"],
-  listening_endpoint: ["program", "protocol", "address", "port", "run_as", "is_exposed", "connections_count"],
+  listening_endpoint: ["program", "protocol", "address", "port", "is_exposed", "connections_count"],
   memory_module: ["capacity_bytes", "technology", "speed_configured_megatransfers", "vendor", "part_number"],
   network_interface: ["state", "addresses", "mac_address", "interface_type", "speed_bits_per_second", "mtu_bytes"],
   package: ["version", "manager", "architecture", "installed_bytes", "summary"],
-  process: ["owner", "run_as", "pid", "instances_count", "memory_bytes", "cpu_seconds", "command_line"],
+  process: ["owner", "run_as", "pid", "memory_bytes", "cpu_seconds", "command_line"],
   processor: ["vendor", "cores_count", "threads_count", "clock_max_hertz", "socket"],
   remote_endpoint: ["protocol", "address", "port", "connections_count"],
   route: ["gateway", "interface", "metric", "protocol", "table"],
@@ -55,16 +55,19 @@ const LONG = new Set(["arguments", "command", "command_line", "description", "ex
 /** Texts that are one short word. */
 const SHORT = new Set(["active_state", "architecture", "duplex", "enabled_state", "engine", "filesystem_type", "interface", "interface_type", "manager", "port", "protocol", "run_as", "scheduler", "state", "sub_state", "table", "transport", "virtualization"]);
 
-export function columnWidth(attribute: AttributeDefinition): Width {
-  if (LONG.has(attribute.name)) return { least: 12, share: 1.8 };
-  if (SHORT.has(attribute.name)) return { least: 6.5, share: 0.2 };
-  switch (attribute.kind) {
+/** Width of a heading: letters of the small bold font, and the padding of the cell. */
+const headWidth = ({ label }: AttributeDefinition): number => Math.min(10, label.length * 0.48 + 1.5);
+
+function valueWidth({ name, kind, unit }: AttributeDefinition): Width {
+  if (LONG.has(name)) return { least: 11, share: 1.8 };
+  if (SHORT.has(name)) return { least: 6, share: 0.3 };
+  switch (kind) {
     case "boolean":
-      return { least: 5.5, share: 0 };
+      return { least: 5, share: 0 };
     case "count":
     case "integer":
     case "float":
-      return { least: Math.max(5.5, attribute.label.length * 0.55), share: 0 };
+      return { least: unit === "seconds" ? 6.5 : 5.25, share: 0 };
     case "time":
       return { least: 11.5, share: 0 };
     case "text_list":
@@ -74,6 +77,11 @@ export function columnWidth(attribute: AttributeDefinition): Width {
     case "text":
       return { least: 7, share: 1 };
   }
+}
+
+export function columnWidth(attribute: AttributeDefinition): Width {
+  const { least, share } = valueWidth(attribute);
+  return { least: Math.max(least, headWidth(attribute)), share };
 }
 
 /** The tracks of the table's grid, and the least width of all of them together. */

@@ -80,12 +80,12 @@ function Group({ title, doc, relations, catalog }: { title: string; doc: string;
 
 export function Relations({ item }: { item: Item }) {
   const { data: catalog } = useQuery(catalogQuery);
-  const pages = useInfiniteQuery(relationsQuery(item.id));
+  // Parts are many and alike: they are counted below instead of listed, and what it is a part of stands at the top.
+  const verbs = catalog?.relationships.map(({ name }) => name).filter((name) => name !== "part_of") ?? [];
+  const pages = useInfiniteQuery(relationsQuery(item.id, verbs));
   if (pages.error) return <ErrorPanel error={pages.error} retry={() => void pages.refetch()} />;
   if (!pages.data) return <Loading />;
-  const all = pages.data.pages.flatMap(({ relations }) => relations);
-  // Parts are many and alike: they are counted below instead of listed here.
-  const others = all.filter(({ verb, outgoing }) => verb !== "part_of" || outgoing);
+  const others = pages.data.pages.flatMap(({ relations }) => relations);
   const groups = Map.groupBy(others, ({ verb, outgoing }) => `${verb} ${outgoing}`);
   return (
     <div className="item-column">

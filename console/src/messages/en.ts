@@ -89,7 +89,7 @@ export const en = {
   "common.now": "just now",
   "common.more": "Load more",
   "common.items": "{count, plural, one {# item} other {# items}}",
-  "common.allLoaded": "All {count} shown",
+  "common.allLoaded": "{count, plural, one {# shown} other {All # shown}}",
   "common.someLoaded": "{shown} of {count} loaded",
   "common.noCount": "{shown} loaded",
   "common.optional": "optional",

@@ -24,7 +24,7 @@ function Definition({ agent }: { agent: Agent }) {
     [t("agents.lastSeen"), <Age key="seen" time={agent.last_seen} />],
     [t("agents.certificate"), <Expiry key="expiry" agent={agent} />],
     [t("agents.coverage"), <AgentCoverage key="coverage" agent={agent} />],
-    [t("agents.site"), agent.site],
+    [t("agents.site"), agent.site || t("common.none")],
     [t("agents.labels"), Object.entries(agent.labels).map(([name, value]) => `${name}=${value}`).join(", ") || t("common.none")],
     [t("agents.address"), agent.address],
     [t("agents.version"), agent.version],
