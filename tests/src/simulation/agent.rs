@@ -67,8 +67,9 @@ impl Agent {
         for _ in 0..=self.randomness.below(6) {
             self.records_count += 1;
             let mut payload = format!("{}/{}", self.number, self.records_count).into_bytes();
-            let length = payload.len()
-                + usize::try_from(self.randomness.below(RECORD_BYTES_MAX)).unwrap_or(0);
+            let limit = if self.randomness.chance(1, 2) { 100 } else { RECORD_BYTES_MAX };
+            let filling = usize::try_from(self.randomness.below(limit)).unwrap_or(0);
+            let length = payload.len() + filling;
             payload.resize(length, b'.');
             batch.push(&payload);
             payloads.push(payload);
@@ -154,9 +155,12 @@ impl Agent {
     pub(super) fn flip(&self) -> bool {
         let Ok(mut names) = self.disk.list(DIRECTORY.as_ref()) else { return false };
         names.sort();
-        // Segments matter most.
+        // Segments matter most, and of them the newest ones of a class.
         if self.randomness.chance(2, 3) {
-            names.retain(|name| name.ends_with(".segment"));
+            let class = Priority::from_number(u8::try_from(self.randomness.below(4)).unwrap_or(0));
+            let prefix = format!("{}-", class.map_or("", Priority::name));
+            names.retain(|name| name.starts_with(&prefix));
+            names.drain(..names.len().saturating_sub(2));
         }
         let choice = self.randomness.below(u64::try_from(names.len()).unwrap_or(0));
         let Some(name) = usize::try_from(choice).ok().and_then(|choice| names.get(choice)) else {

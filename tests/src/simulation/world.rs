@@ -17,7 +17,7 @@ use super::{
 /// Agents at most.
 const AGENTS_MAX: u64 = 3;
 /// Drawn events of a run.
-const STEPS: u64 = 220;
+const STEPS: u64 = 150;
 /// Steps without faults in which everything must have arrived.
 const CALM_STEPS_MAX: usize = 20_000;
 /// Flipped bytes of a run at most: each may cost a record, but not all that tells the epoch at once.
@@ -209,7 +209,7 @@ impl World {
             3 => disk.fail(FaultOn::SyncData, Fault::InputOutput, 1),
             4 => disk.fail(FaultOn::Write, Fault::InputOutput, 1),
             5 => disk.fail(FaultOn::Rename, Fault::StorageFull, 1),
-            6 if self.may_flip && self.oracle.report.flips < FLIPS_MAX => {
+            6..10 if self.may_flip && self.oracle.report.flips < FLIPS_MAX => {
                 self.oracle.report.flips += u64::from(agent.flip());
             }
             _ => disk.heal(),

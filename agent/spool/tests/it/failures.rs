@@ -504,6 +504,48 @@ fn an_empty_segment_that_could_not_be_continued_does_not_take_its_successor_away
     assert_eq!(all(&mut log, CLASS), records(32, 33));
 }
 
+/// Found by the simulation (seed 4808): after a failed flush the kernel shows bytes that no flush will ever write.
+#[test]
+fn what_a_failed_flush_left_in_the_cache_is_durable_before_it_is_delivered() {
+    for seed in 0..50 {
+        let disk = SimulatedDisk::new(seed);
+        let mut log = open(&disk);
+        append_numbered(&mut log, CLASS, 1..=3);
+        // The write succeeds, the flush fails, and the process ends before it can cut the refused record off.
+        disk.fail(FaultOn::SyncData, Fault::InputOutput, 1);
+        disk.fail_power_after(2);
+        append(&mut log, CLASS, &numbered(4)).unwrap_err();
+        disk.heal();
+        let mut log = reopen(log, &disk);
+        let delivered = all(&mut log, CLASS);
+        drop(log);
+        disk.power_cut();
+        assert_eq!(all(&mut open(&disk), CLASS), delivered, "seed {seed}");
+    }
+}
+
+/// Found by the simulation (seed 3204): the control plane heard of a jump that the next start knew nothing of.
+#[test]
+fn a_jump_of_the_sequence_is_told_only_once_it_is_durable() {
+    for seed in 0..20 {
+        for on in [FaultOn::Write, FaultOn::SyncData, FaultOn::SyncDirectory] {
+            let disk = SimulatedDisk::new(seed);
+            drop(open(&disk));
+            disk.process_kill();
+            disk.remove(&PathBuf::from(DIRECTORY).join("events.cursor")).unwrap();
+            disk.fail(on, Fault::InputOutput, 1);
+            let mut log = open(&disk);
+            assert_eq!(all(&mut log, CLASS), [], "{on:?}");
+            disk.heal();
+            let told = all(&mut reopen(log, &disk), CLASS);
+            assert!(matches!(told[..], [Entry::Gap(Gap { from: 1, .. })]), "{told:?}");
+            disk.power_cut();
+            let next = append(&mut open(&disk), CLASS, b"next").unwrap();
+            assert!(next > told[0].last(), "{on:?} seed {seed}");
+        }
+    }
+}
+
 #[test]
 fn short_writes_are_finished() {
     let disk = SimulatedDisk::new(1);
