@@ -86,9 +86,7 @@ async fn a_client_process_depends_on_the_process_that_serves_its_connection() ->
             .zip(find("listens_on").or_else(|| find("served_by"))))
     })
     .await?;
-    let id_of = |relation: &Value| {
-        relation["item"]["id"].as_str().or(relation["item"].as_str()).unwrap_or_default().to_owned()
-    };
+    let id_of = |relation: &Value| relation["item_id"].as_str().unwrap_or_default().to_owned();
     let (client_id, server_id) = (id_of(&related.0), id_of(&related.1));
     let depends = web
         .get(&format!("/api/v1/items/{client_id}/relations?page_size=500&verb=depends_on"))

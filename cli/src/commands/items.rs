@@ -164,7 +164,8 @@ pub(crate) async fn show(
         pages(client, &format!("{path}/relations"), query, "relations", Some(RELATIONS_SHOWN_MAX))
             .await?;
     if common.output == Format::Table {
-        output::text(&page(&item, &relations));
+        let catalog = client.get("/api/v1/classes", &[]).await?;
+        output::text(&page(&item, &relations, &catalog));
         if has_more && !common.quiet {
             output::note(&format!(
                 "the first {RELATIONS_SHOWN_MAX} relationships are shown; use -o json with `dharma api GET {path}/relations`"
@@ -178,7 +179,21 @@ pub(crate) async fn show(
     output::object(common.output, &item)
 }
 
-fn page(item: &Value, relations: &[Value]) -> String {
+/// The relationship as it reads from this item: its own name, or that of its inverse.
+fn verb<'a>(relation: &'a Value, catalog: &'a Value) -> &'a str {
+    let name = text_at(relation, "verb");
+    if relation.get("outgoing").and_then(Value::as_bool) != Some(false) {
+        return name;
+    }
+    let relationships = catalog.get("relationships").and_then(Value::as_array);
+    relationships
+        .into_iter()
+        .flatten()
+        .find(|relationship| text_at(relationship, "name") == name)
+        .map_or(name, |relationship| text_at(relationship, "inverse"))
+}
+
+fn page(item: &Value, relations: &[Value], catalog: &Value) -> String {
     let mut text = format!(
         "{} ({}), {}\nid {}, first seen {}, last seen {}\n\n",
         table::printable(text_at(item, "title")),
@@ -214,18 +229,18 @@ fn page(item: &Value, relations: &[Value]) -> String {
         let rows: Vec<Vec<String>> = relations
             .iter()
             .map(|relation| {
-                let item = relation.get("item").unwrap_or(relation);
                 vec![
-                    text_at(relation, "verb").to_owned(),
-                    text_at(item, "title").to_owned(),
-                    text_at(item, "class").to_owned(),
-                    text_at(item, "id").to_owned(),
+                    verb(relation, catalog).to_owned(),
+                    text_at(relation, "title").to_owned(),
+                    text_at(relation, "class").to_owned(),
+                    text_at(relation, "item_id").to_owned(),
+                    text_at(relation, "evidence").to_owned(),
                 ]
             })
             .collect();
         text.push('\n');
         text.push_str(&table::rendered(
-            &["relationship".into(), "item".into(), "class".into(), "id".into()],
+            &["relationship".into(), "item".into(), "class".into(), "id".into(), "evidence".into()],
             &rows,
         ));
     }
