@@ -99,7 +99,8 @@ test("a host has parts, and each count leads to exactly these", async () => {
 });
 
 test("relationships are shown from both ends", async () => {
-  await open("/inventory?class=listening_endpoint");
+  // This very control plane listens, and the agent sees it do so.
+  await open("/inventory?class=listening_endpoint&q=program:dharma-control-plane");
   await rows().first().getByRole("link").click();
   await tab.page.getByRole("link", { name: "Relations" }).click();
   await tab.page.getByRole("heading", { level: 2, name: "served by" }).waitFor();
@@ -165,12 +166,20 @@ test("the stream is live, and says so", async () => {
   await tab.page.getByRole("status").filter({ hasText: "Live" }).waitFor();
 });
 
-test("an agent shows its coverage with the remedy for what it may not see", async () => {
-  await open("/agents");
-  await tab.page.getByRole("table").getByRole("link").first().click();
+test("an agent without rights says what it did not look at, and what would mend it", async () => {
+  await open("/agents/add");
+  await tab.page.getByText("1 agent is already enrolled.").waitFor();
+  await tab.page.getByRole("button", { name: "Create command" }).click();
+  world.startAgent("nobody", await tab.page.getByRole("textbox", { name: "Run this on the machine" }).innerText(), false);
+  await tab.page.getByText("The machine is in the inventory.").waitFor({ timeout: FIRST_HOST_MILLISECONDS });
+  await tab.page.getByRole("link", { name: "Open the host" }).click();
+  const remedy = /run the agent as root or install the package/;
+  await tab.page.getByRole("region", { name: "Not looked at" }).getByText(remedy).first().waitFor();
+  await tab.page.getByRole("button", { name: /^Where “Kernel” comes from/ }).click();
+  await tab.page.getByRole("dialog", { name: /^Where “Kernel”/ }).getByRole("link").click();
   const scopes = tab.page.getByRole("group", { name: "Scopes" });
-  await scopes.waitFor();
-  expect(await scopes.getByRole("row").count()).toBeGreaterThan(3);
+  await scopes.getByText(remedy).first().waitFor();
+  await scopes.getByText("Partial").first().waitFor();
 });
 
 test("a token's secret is shown once", async () => {
@@ -236,6 +245,7 @@ test("overlays are accessible", async () => {
   await tab.page.getByRole("dialog").getByRole("combobox").waitFor();
   expect(await tab.accessibility()).toEqual([]);
   await tab.page.keyboard.press("Escape");
+  await tab.page.getByRole("dialog").waitFor({ state: "detached" });
   await tab.page.keyboard.press("?");
   await tab.page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
   expect(await tab.accessibility()).toEqual([]);

@@ -5,7 +5,18 @@
  * folder of both; without them they are looked for where cargo puts them.
  */
 import { type ChildProcess, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,6 +27,8 @@ const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const READY_MILLISECONDS = 60_000;
 /** From the request to stop to the end of the process. */
 const STOP_MILLISECONDS = 15_000;
+/** The user without any right, by its number on every Unix. */
+const NOBODY = 65_534;
 
 interface Ready {
   console: string;
@@ -53,10 +66,10 @@ class Process {
   private readonly child: ChildProcess;
   private hasEnded = false;
 
-  constructor(name: string, folder: string, binary: string, parameters: string[]) {
+  constructor(name: string, folder: string, binary: string, parameters: string[], as: { uid?: number; gid?: number } = {}) {
     this.log = join(folder, `${name}.log`);
     const out = openSync(this.log, "a");
-    this.child = spawn(binary, parameters, { stdio: ["ignore", out, out] });
+    this.child = spawn(binary, parameters, { stdio: ["ignore", out, out], ...as });
     this.child.on("exit", () => {
       this.hasEnded = true;
     });
@@ -96,23 +109,40 @@ export class World {
     const file = join(this.folder, "ready.json");
     const parameters = ["run", "--state", join(this.folder, "control-plane"), "--console-dir", DIST, "--ready-file", file];
     for (const port of ["--listen", "--uplink", "--enroll"]) parameters.push(port, "127.0.0.1:0");
-    const process = new Process("control-plane", this.folder, program("dharma-control-plane", "DHARMA_CONTROL_PLANE_BIN"), parameters);
-    this.processes.push(process);
+    const controlPlane = new Process("control-plane", this.folder, program("dharma-control-plane", "DHARMA_CONTROL_PLANE_BIN"), parameters);
+    this.processes.push(controlPlane);
     this.ready = await until("the control plane serves", READY_MILLISECONDS, () => {
-      process.check();
+      controlPlane.check();
       return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as Ready) : null;
     });
   }
 
-  /** Starts an agent that joins by the token in a command as the console shows it. */
-  startAgent(name: string, command: string): void {
+  /**
+   * Starts an agent that joins by the token in a command as the console shows it.
+   *
+   * One without rights runs as `nobody` where the tests run as root; elsewhere it has none anyway.
+   */
+  startAgent(name: string, command: string, hasRights = true): void {
     const token = /dj_[\w.-]+/.exec(command)?.[0];
     if (!token) throw new Error(`there is no join token in: ${command}`);
-    const file = join(this.folder, `${name}.token`);
+    const own = join(this.folder, name);
+    mkdirSync(own, { mode: 0o700 });
+    const file = join(own, "token");
     writeFileSync(file, token, { mode: 0o600 });
     const server = (this.ready?.enroll ?? "").replace(/^\w+:\/\//, "");
-    const parameters = ["run", "--state", join(this.folder, name), "--server", server, "--token-file", file];
-    this.processes.push(new Process(name, this.folder, program("dharma-agent", "DHARMA_AGENT_BIN"), parameters));
+    const parameters = ["run", "--state", join(own, "state"), "--server", server, "--token-file", file];
+    let binary = program("dharma-agent", "DHARMA_AGENT_BIN");
+    const isNobody = !hasRights && process.getuid?.() === 0;
+    if (isNobody) {
+      // Cargo's folder is root's alone.
+      const copy = join(own, "dharma-agent");
+      copyFileSync(binary, copy);
+      chmodSync(copy, 0o755);
+      binary = copy;
+      chmodSync(this.folder, 0o755);
+      for (const path of [own, file, copy]) chownSync(path, NOBODY, NOBODY);
+    }
+    this.processes.push(new Process(name, this.folder, binary, parameters, isNobody ? { uid: NOBODY, gid: NOBODY } : {}));
   }
 
   check(): void {

@@ -56,7 +56,7 @@ const LONG = new Set(["arguments", "command", "command_line", "description", "ex
 const SHORT = new Set(["active_state", "architecture", "duplex", "enabled_state", "engine", "filesystem_type", "interface", "interface_type", "manager", "port", "protocol", "run_as", "scheduler", "state", "sub_state", "table", "transport", "virtualization"]);
 
 /** Width of a heading: letters of the small bold font, and the padding of the cell. */
-const headWidth = ({ label }: AttributeDefinition): number => Math.min(10, label.length * 0.48 + 1.5);
+const headWidth = ({ label }: AttributeDefinition): number => Math.min(7.5, label.length * 0.48 + 1.5);
 
 function valueWidth({ name, kind, unit }: AttributeDefinition): Width {
   if (LONG.has(name)) return { least: 11, share: 1.8 };

@@ -25,7 +25,7 @@ export function SourceName({ source }: { source: Source }) {
       {source.collector}
       {" · "}
       {isAgent ? (
-        <Link to={paths.agent} params={{ id: source.target }} title={source.target}>
+        <Link className="inside-text" to={paths.agent} params={{ id: source.target }} title={source.target}>
           {agent?.name || `${source.target.slice(0, 8)}…`}
         </Link>
       ) : (

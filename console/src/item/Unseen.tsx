@@ -20,9 +20,12 @@ function Gap({ scope }: { scope: Scope }) {
   );
 }
 
+/** A complete scope can still name what it was not allowed to read of its items; what a machine does not have is no gap. */
+const isGap = ({ status, reason }: Scope): boolean => status !== "complete" || (reason !== "" && reason !== "not_present");
+
 export function Unseen({ item, attributes }: { item: Item; attributes: AttributeDefinition[] }) {
   const { data } = useQuery(scopesQuery(item.id));
-  const gaps = data?.scopes.filter(({ status }) => status !== "complete") ?? [];
+  const gaps = data?.scopes.filter(isGap) ?? [];
   if (attributes.length === 0 && gaps.length === 0) return null;
   return (
     <section className="panel" aria-labelledby="unseen-title">

@@ -154,7 +154,7 @@ export const en = {
   "inventory.allClasses": "All classes",
   "inventory.filter": "Filter",
   "inventory.filterHint": "Words, or attribute:part, attribute=value",
-  "inventory.state": "State",
+  "inventory.state": "Item state",
   "inventory.anyState": "Not retired",
   "inventory.columns": "Columns",
   "inventory.columnsReset": "Default columns",

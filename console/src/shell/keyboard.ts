@@ -67,7 +67,8 @@ export function useShortcuts(open: (overlay: Overlay) => void): void {
       }
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (isTyping(event.target)) {
-        if (event.key === "Escape" && event.target instanceof HTMLElement) event.target.blur();
+        const isInDialog = event.target instanceof HTMLElement && event.target.closest("dialog, [popover]") !== null;
+        if (event.key === "Escape" && !isInDialog && event.target instanceof HTMLElement) event.target.blur();
         return;
       }
       // An open dialog or panel has the keyboard to itself.
