@@ -53,7 +53,7 @@ const BENCHMARKS: &[Benchmark] = &[
     },
     Benchmark {
         name: "ingest",
-        program: &["-p", "system-tests", "--bin", "bench-ingest"],
+        program: &["-p", "control-plane", "--example", "bench_ingest"],
         rivals: &[],
         needs_product: true,
     },

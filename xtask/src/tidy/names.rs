@@ -32,6 +32,7 @@ const SEAMS: &[Seam] = &[
             "agent/src/enroll",
             "agent/tests/",
             "control-plane/tests/",
+            "control-plane/examples/",
             "cli/src/",
             "tests/",
         ],

@@ -45,9 +45,19 @@ fn holder(inode: &str) -> Option<(u32, String)> {
         let has_it = fs::read_dir(entry.path().join("fd")).ok()?.flatten().any(|descriptor| {
             fs::read_link(descriptor.path()).is_ok_and(|target| target == Path::new(&wanted))
         });
-        let name = fs::read_to_string(entry.path().join("comm")).ok()?;
-        has_it.then(|| (id, name.trim().to_owned()))
+        has_it.then(|| (id, program(&entry.path())))
     })
+}
+
+/// What a process was started as; the kernel's own name for it is cut after 15 letters.
+fn program(process: &Path) -> String {
+    let command = fs::read(process.join("cmdline")).unwrap_or_default();
+    let first =
+        String::from_utf8_lossy(command.split(|byte| *byte == 0).next().unwrap_or_default())
+            .into_owned();
+    Path::new(&first)
+        .file_name()
+        .map_or_else(|| "a process".to_owned(), |name| name.to_string_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -68,11 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn our_own_listener_is_found_by_its_port() {
+    fn our_own_listener_is_found_by_its_port_with_its_whole_name() {
         let socket = std::net::TcpListener::bind("[::1]:0")
             .or_else(|_| std::net::TcpListener::bind("127.0.0.1:0"))
             .unwrap();
         let owner = owner(socket.local_addr().unwrap().port()).unwrap();
-        assert!(owner.contains(&format!("(pid {})", std::process::id())), "{owner}");
+        let program = std::env::current_exe().unwrap();
+        let name = program.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(owner, format!("{name} (pid {})", std::process::id()));
     }
 }
