@@ -97,22 +97,27 @@ fn on_runtime(work: impl Future<Output = anyhow::Result<Outcome>>) -> anyhow::Re
     outcome
 }
 
-/// Logs to standard error, which the service manager keeps. `DHARMA_LOG` sets what is logged.
+/// Logs to standard error, which the service manager keeps. `DHARMA_LOG` sets what is logged: a level, or levels by
+/// module as in `info,agent::uplink=debug`.
 fn start_logging() {
     use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("DHARMA_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    let logging = tracing_subscriber::fmt()
+    use tracing_subscriber::filter::Targets;
+    use tracing_subscriber::layer::SubscriberExt;
+    use tracing_subscriber::util::SubscriberInitExt;
+    let wanted = std::env::var("DHARMA_LOG").ok().and_then(|text| text.parse::<Targets>().ok());
+    // Plain targets instead of the filter language with patterns: that one takes a megabyte of the binary.
+    let filter = wanted.unwrap_or_else(|| Targets::new().with_default(tracing::Level::INFO));
+    let logging = tracing_subscriber::fmt::layer()
         .compact()
-        .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_target(false)
         .with_ansi(std::io::stderr().is_terminal());
+    let registry = tracing_subscriber::registry().with(filter);
     // The journal stamps each line by itself.
     let started = if std::env::var_os("JOURNAL_STREAM").is_some() {
-        logging.without_time().try_init()
+        registry.with(logging.without_time()).try_init()
     } else {
-        logging.try_init()
+        registry.with(logging).try_init()
     };
     if let Err(error) = started {
         eprintln!("dharma-agent: cannot start logging: {error}");

@@ -89,6 +89,18 @@ pub(super) fn tame_allocator() {}
 #[cfg(not(all(unix, target_env = "gnu")))]
 pub(super) fn trim() {}
 
+/// Drops clean pages of a mapping of code.
+#[cfg(target_os = "linux")]
+pub(super) fn unmap_code(start: usize, length: usize) {
+    let address = std::ptr::with_exposed_provenance_mut::<libc::c_void>(start);
+    // SAFETY: the range is a private mapping of a file that is readable and executable but not writable, so every
+    // page of it equals the file and is read again when it is needed; no Rust value lives in it.
+    unsafe { libc::madvise(address, length, libc::MADV_DONTNEED) };
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn unmap_code(_start: usize, _length: usize) {}
+
 #[cfg(unix)]
 pub(super) fn page_bytes() -> u64 {
     // SAFETY: the call takes a number and reads nothing of ours.

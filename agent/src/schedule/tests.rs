@@ -8,7 +8,7 @@ use crate::config::{Config, ScopeConfig};
 use crate::delta::Header;
 use collector::{Collector, ScopeDeclaration, Target};
 use collector_host::HostCollector;
-use environment::{RealDisk, SystemClock, SystemRandomness};
+use environment::{Clock, Randomness, RealDisk, SystemClock, SystemRandomness};
 use proto::{Message, v1};
 use spool::{Entry, Options, Priority, Spool};
 use std::path::Path;
@@ -125,9 +125,10 @@ fn schedule(directory: &Path, script: &str) -> Schedule {
         text.push_str(&format!("enabled = {is_wanted}\ntime_limit_seconds = 1\n"));
     }
     let options = Options::new(directory.join("spool"));
-    let (clock, randomness) = (Arc::new(SystemClock), Arc::new(SystemRandomness));
-    let spool =
-        Spool::open(options, Arc::new(RealDisk), clock.clone(), randomness.clone()).unwrap();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
+    let disk = Arc::new(RealDisk);
+    let spool = Spool::open(options, disk, Arc::clone(&clock), Arc::clone(&randomness)).unwrap();
     Schedule::new(Surroundings {
         collector: &HostCollector,
         target: Target { id: "a".into(), site: String::new(), root: directory.join("root") },

@@ -43,6 +43,8 @@ pub(crate) struct State {
     pub(crate) certificate_life: Duration,
     /// Window that agents get; a mebibyte when zero.
     pub(crate) window_bytes: u64,
+    /// How often a beat is wanted; every five seconds when zero.
+    pub(crate) beat_seconds: u32,
     uses_left: usize,
     secret_hash: [u8; 32],
     agent_target: String,
@@ -361,7 +363,7 @@ impl Service {
             committed,
             next_nonce: vec![u8::try_from(state.hellos.len() % 256).unwrap(); 16],
             window_bytes: if state.window_bytes == 0 { 1 << 20 } else { state.window_bytes },
-            beat_seconds: 5,
+            beat_seconds: if state.beat_seconds == 0 { 5 } else { state.beat_seconds },
         }
     }
 
