@@ -171,7 +171,8 @@ impl StatGuard {
 
     /// Adds a number.
     pub(crate) fn number(&mut self, number: u64) {
-        self.bytes(&number.to_le_bytes());
+        // Whole words are turned and multiplied: a guard over thousands of files must cost next to nothing.
+        self.0 = (self.0.rotate_left(23) ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }
 
     /// Adds bytes: for small files whose metadata says nothing, such as those of /proc.
@@ -197,9 +198,12 @@ impl StatGuard {
     pub(crate) fn directory(&mut self, path: &Path) {
         self.path(path);
         if let Ok(names) = list_dir(path) {
+            let mut entry = path.to_owned();
             for name in names {
                 self.bytes(name.as_bytes());
-                self.path(&path.join(&name));
+                entry.push(&name);
+                self.path(&entry);
+                entry.pop();
             }
         }
     }
@@ -216,10 +220,10 @@ impl StatGuard {
     #[cfg(unix)]
     fn metadata(&mut self, metadata: &std::fs::Metadata) {
         use std::os::unix::fs::MetadataExt;
-        self.bytes(&metadata.mtime().to_le_bytes());
-        self.bytes(&metadata.mtime_nsec().to_le_bytes());
-        self.bytes(&metadata.ctime().to_le_bytes());
-        self.bytes(&metadata.ctime_nsec().to_le_bytes());
+        self.number(metadata.mtime().cast_unsigned());
+        self.number(metadata.mtime_nsec().cast_unsigned());
+        self.number(metadata.ctime().cast_unsigned());
+        self.number(metadata.ctime_nsec().cast_unsigned());
         self.number(metadata.size());
         self.number(metadata.ino());
         self.number(metadata.dev());

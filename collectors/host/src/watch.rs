@@ -133,20 +133,27 @@ impl Sources {
 /// Waits for a message about links, addresses or routes and drops all that came with it.
 async fn network_changed(events: Option<&AsyncFd<OwnedFd>>, buffer: &mut [u8]) {
     let Some(events) = events else { return std::future::pending().await };
-    let Ok(mut ready) = events.readable().await else { return std::future::pending().await };
-    for _ in 0..READS_MAX {
-        match sources::read(events.get_ref(), buffer) {
-            Ok(_) => {}
-            // The kernel ran out of room for us: that, too, tells of changes.
-            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {}
-            Err(_) => {
-                ready.clear_ready();
-                break;
+    loop {
+        let Ok(mut ready) = events.readable().await else { return std::future::pending().await };
+        let mut is_told = false;
+        for _ in 0..READS_MAX {
+            match sources::read(events.get_ref(), buffer) {
+                Ok(_) => is_told = true,
+                // The kernel ran out of room for us: that, too, tells of changes.
+                Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => is_told = true,
+                Err(_) => {
+                    ready.clear_ready();
+                    break;
+                }
             }
+        }
+        if is_told {
+            return;
         }
     }
 }
 
+/// Waits until something is mounted or unmounted.
 async fn mounts_changed(table: Option<&AsyncFd<OwnedFd>>) {
     let Some(table) = table else { return std::future::pending().await };
     match table.ready(Interest::PRIORITY).await {
@@ -235,7 +242,7 @@ const WATCHED: &[Watched] = &[
     Watched {
         directory: "/sys/fs/cgroup/system.slice",
         names: &[],
-        scopes: &["units", "processes"],
+        scopes: &["units", "processes", "containers"],
     },
     Watched {
         directory: "/sys/fs/cgroup/unified/system.slice",
@@ -247,6 +254,20 @@ const WATCHED: &[Watched] = &[
         names: &[],
         scopes: &["units", "processes"],
     },
+    Watched { directory: "/var/lib/docker/containers", names: &[], scopes: &["containers"] },
+    Watched {
+        directory: "/var/lib/containers/storage/overlay-containers",
+        names: &[],
+        scopes: &["containers"],
+    },
+    Watched {
+        directory: "/run/containerd/io.containerd.runtime.v2.task/k8s.io",
+        names: &[],
+        scopes: &["containers", "processes"],
+    },
+    Watched { directory: "/etc/ssl/certs", names: &[], scopes: &["certificates"] },
+    Watched { directory: "/etc/ssl/private", names: &[], scopes: &["certificates"] },
+    Watched { directory: "/etc/pki/tls/certs", names: &[], scopes: &["certificates"] },
 ];
 
 #[cfg(test)]
@@ -261,6 +282,16 @@ mod tests {
         assert_eq!(rx.try_recv(), Ok("host"));
         drop(rx);
         assert_eq!(report(left, &tx), None);
+    }
+
+    #[test]
+    fn every_scope_that_can_be_reported_is_one_of_the_collector() {
+        for watched in WATCHED {
+            for scope in watched.scopes {
+                let declared = crate::linux::SCOPES.iter().any(|declared| declared.name == *scope);
+                assert!(declared, "{}: {scope}", watched.directory);
+            }
+        }
     }
 
     #[tokio::test]
