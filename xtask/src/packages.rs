@@ -103,6 +103,30 @@ pub(crate) fn install(packages: &[&str]) -> Result<Installed> {
     Ok(Installed::All)
 }
 
+/// Installs what can be installed, each package for itself, and says what could not.
+pub(crate) fn try_install(packages: &[&str]) {
+    if packages.is_empty() || !is_root() || !shell::is_installed("apt-get") {
+        for package in packages {
+            say::note(&format!("not installed: {package}"));
+        }
+        return;
+    }
+    if let Err(error) = shell::run(quiet(&mut apt(&["update", "-q"]))) {
+        say::note(&error.to_string());
+    }
+    for package in packages {
+        let mut command = apt(&["install", "-y", "-q", "--no-install-recommends", package]);
+        if let Err(error) = shell::run(quiet(&mut command)) {
+            say::note(&format!("not installed: {package} ({error})"));
+        }
+    }
+}
+
+/// Standard output belongs to the benchmark.
+fn quiet(command: &mut Command) -> &mut Command {
+    command.stdout(std::process::Stdio::null())
+}
+
 fn apt(arguments: &[&str]) -> Command {
     let mut command = Command::new("apt-get");
     command.env("DEBIAN_FRONTEND", "noninteractive").args(arguments);

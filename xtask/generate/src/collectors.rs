@@ -75,7 +75,7 @@ fn words(duration: Duration) -> String {
     }
     UNITS
         .iter()
-        .find(|(unit, _)| seconds % unit == 0)
+        .find(|(unit, _)| seconds.is_multiple_of(*unit))
         .map_or_else(String::new, |(unit, name)| format!("{} {name}", seconds / unit))
 }
 
