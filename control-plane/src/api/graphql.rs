@@ -88,3 +88,15 @@ fn app<'a>(context: &'a async_graphql::Context<'_>) -> Result<&'a App, ApiError>
         .data::<App>()
         .map_err(|_| ApiError::new(Code::Internal, "the query has nothing to ask"))
 }
+
+/// The answer of a field that may be null: what went wrong stands among the errors, and the rest of the query goes on.
+fn or_null<T>(
+    context: &async_graphql::Context<'_>,
+    answer: async_graphql::Result<Option<T>>,
+) -> async_graphql::Result<Option<T>> {
+    answer.or_else(|error| {
+        let error = error.into_server_error(context.item.pos);
+        context.add_error(context.set_error_path(error));
+        Ok(None)
+    })
+}

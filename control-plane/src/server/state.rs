@@ -222,6 +222,11 @@ mod tests {
     use super::*;
     use crate::config::Config;
 
+    /// Certificates reach back by a day, so the first days of 1970 have none.
+    fn now() -> SystemTime {
+        SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000)
+    }
+
     fn settings(folder: &Path) -> Settings {
         Config { state: Some(folder.join("state")), ..Config::default() }.settings().unwrap()
     }
@@ -230,24 +235,24 @@ mod tests {
     fn a_second_server_is_refused_and_the_folder_is_private() {
         let folder = tempfile::tempdir().unwrap();
         let settings = settings(folder.path());
-        let first = State::open(&settings, SystemTime::UNIX_EPOCH).unwrap();
-        let second = State::open(&settings, SystemTime::UNIX_EPOCH);
+        let first = State::open(&settings, now()).unwrap();
+        let second = State::open(&settings, now());
         assert!(matches!(second, Err(StateError::Locked { .. })));
         use std::os::unix::fs::PermissionsExt;
         let mode = std::fs::metadata(&settings.state).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         drop(first);
-        assert!(State::open(&settings, SystemTime::UNIX_EPOCH).is_ok());
+        assert!(State::open(&settings, now()).is_ok());
     }
 
     #[test]
     fn a_command_beside_the_server_needs_a_state_that_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let missing = State::open_beside(&folder.path().join("state"), SystemTime::UNIX_EPOCH);
+        let missing = State::open_beside(&folder.path().join("state"), now());
         assert!(matches!(missing, Err(StateError::Missing { .. })));
         let settings = settings(folder.path());
-        let _server = State::open(&settings, SystemTime::UNIX_EPOCH).unwrap();
-        assert!(State::open_beside(&settings.state, SystemTime::UNIX_EPOCH).is_ok());
+        let _server = State::open(&settings, now()).unwrap();
+        assert!(State::open_beside(&settings.state, now()).is_ok());
     }
 
     #[test]

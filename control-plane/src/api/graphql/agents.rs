@@ -1,7 +1,7 @@
 //! Agents in a query: the same form that REST gives.
 
 use super::lists::{self, Connection, Edge};
-use super::{app, items, values};
+use super::{app, items, or_null, values};
 use crate::api::auth::Action;
 use crate::api::auth::layer::Caller;
 use crate::api::error::ApiError;
@@ -118,7 +118,7 @@ pub(super) fn types() -> Vec<Object> {
 
 fn host_field() -> Field {
     Field::new("host", TypeRef::named("Item"), |ctx| {
-        FieldFuture::new(async move { host(&ctx).await })
+        FieldFuture::new(async move { or_null(ctx.ctx, host(&ctx).await) })
     })
     .description("The host that it describes, once it has.")
 }

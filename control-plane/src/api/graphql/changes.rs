@@ -1,7 +1,7 @@
 //! History in a query, and the subscription to changes.
 
 use super::lists::{self, Connection, Edge};
-use super::{app, items, values};
+use super::{app, items, or_null, values};
 use crate::api::error::{ApiError, Code};
 use crate::api::live::{Batch, Feed, RECHECK_INTERVAL};
 use crate::api::view::ChangeParts;
@@ -125,7 +125,8 @@ pub(super) fn types() -> Vec<Object> {
             Field::new("item", TypeRef::named("Item"), |ctx| {
                 FieldFuture::new(async move {
                     let change = ctx.parent_value.try_downcast_ref::<Arc<Change>>()?;
-                    Ok(items::value_of(ctx.ctx, change.item, At::Now).await?)
+                    let found = items::value_of(ctx.ctx, change.item, At::Now).await;
+                    or_null(ctx.ctx, found.map_err(Into::into))
                 })
             })
             .description("The item as it is now."),

@@ -2,7 +2,7 @@
 
 use super::items::ItemNode;
 use super::lists::{self, Connection, Edge};
-use super::{app, changes, names, values};
+use super::{app, changes, names, or_null, values};
 use crate::api::rest::items as rest_items;
 use crate::app::App;
 use async_graphql::dynamic::{
@@ -26,7 +26,7 @@ fn whole(
         FieldFuture::new(async move {
             let node = ctx.parent_value.try_downcast_ref::<ItemNode>()?;
             let item = node.item(ctx.ctx).await?;
-            Ok(get(&item)?.map(FieldValue::value))
+            Ok(or_null(ctx.ctx, get(&item))?.map(FieldValue::value))
         })
     })
     .description(doc)
@@ -166,10 +166,9 @@ fn parent_field() -> Field {
     Field::new("parent", TypeRef::named("Item"), |ctx| {
         FieldFuture::new(async move {
             let node = ctx.parent_value.try_downcast_ref::<ItemNode>()?;
-            match node.item(ctx.ctx).await?.parent {
-                None => Ok(None),
-                Some(parent) => Ok(super::items::value_of(ctx.ctx, parent, node.at).await?),
-            }
+            let Some(parent) = node.item(ctx.ctx).await?.parent else { return Ok(None) };
+            let found = super::items::value_of(ctx.ctx, parent, node.at).await;
+            or_null(ctx.ctx, found.map_err(Into::into))
         })
     })
     .description("The item that it is a part of.")

@@ -21,7 +21,7 @@ const TAKEN: [&str; 14] = [
 ];
 
 /// Types of our own; a class of one of these names is called `…Item`.
-pub(super) const TAKEN_TYPES: [&str; 44] = [
+pub(super) const TAKEN_TYPES: [&str; 43] = [
     "Agent",
     "AgentConnection",
     "AgentEdge",
@@ -58,14 +58,13 @@ pub(super) const TAKEN_TYPES: [&str; 44] = [
     "RelationConnection",
     "RelationEdge",
     "Relationship",
-    "Scope",
-    "ScopeStatus",
     "Source",
     "SourceValue",
     "String",
     "Subscription",
     "Time",
     "TotalCount",
+    "Value",
 ];
 
 /// `memory_bytes` as `memoryBytes`.

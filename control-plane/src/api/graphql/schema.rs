@@ -1,6 +1,6 @@
 //! The schema, put together from the catalog.
 
-use super::{agents, app, changes, item_type, items, lists, names, values};
+use super::{agents, app, changes, item_type, items, lists, names, or_null, values};
 use crate::api::error::{ApiError, Code, shortened};
 use crate::api::rest::filter;
 use async_graphql::dynamic::{
@@ -89,20 +89,20 @@ fn at(ctx: &ResolverContext<'_>) -> Result<model::query::At> {
 
 fn item_field(name: &str, of: &str, doc: &str) -> Field {
     Field::new(name, TypeRef::named(of), |ctx| {
-        FieldFuture::new(async move {
-            let text = ctx.args.try_get("id")?.string()?;
-            let asked = text.parse().map_err(|_| ApiError::not_found("item", text))?;
-            match app(ctx.ctx)?.items.item(asked, at(&ctx)?).await.map_err(ApiError::from)? {
-                None => Err(ApiError::not_found("item", text).into()),
-                Some(item) => {
-                    Ok(Some(items::ItemNode::full(item, at(&ctx)?).value(ctx.ctx)?))
-                }
-            }
-        })
+        FieldFuture::new(async move { or_null(ctx.ctx, item(&ctx).await) })
     })
     .description(doc)
     .argument(InputValue::new("id", TypeRef::named_nn(TypeRef::ID)).description("Its id."))
     .argument(at_argument())
+}
+
+async fn item<'a>(ctx: &ResolverContext<'_>) -> Result<Option<FieldValue<'a>>> {
+    let text = ctx.args.try_get("id")?.string()?;
+    let asked = text.parse().map_err(|_| ApiError::not_found("item", text))?;
+    let at = at(ctx)?;
+    let found = app(ctx.ctx)?.items.item(asked, at).await.map_err(ApiError::from)?;
+    let found = found.ok_or_else(|| ApiError::not_found("item", text))?;
+    Ok(Some(items::ItemNode::full(found, at).value(ctx.ctx)?))
 }
 
 fn items_field() -> Field {

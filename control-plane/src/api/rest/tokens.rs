@@ -198,12 +198,18 @@ async fn create_join(
     Ok(NewTokenView {
         id: made.record.id,
         expires_at: rfc3339(made.record.expires_at),
-        command: format!(
-            "sudo dharma-agent enroll --server {} --token {}",
-            app.options.enroll_address, made.text
-        ),
+        command: enroll_command(&app.options.enroll_address, &made.text),
         text: made.text,
     })
+}
+
+/// One line that enrolls a host. The agent reads the token from a file that only root reads and deletes it, so that
+/// the token stands in no configuration and in no list of processes for longer than the enrollment takes.
+fn enroll_command(server: &str, token: &str) -> String {
+    let file = "/run/dharma-join-token";
+    format!(
+        "sudo sh -c 'umask 077; printf %s {token} > {file}; exec dharma-agent enroll --server {server} --token-file {file}'"
+    )
 }
 
 async fn create_access(
