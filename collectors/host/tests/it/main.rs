@@ -11,6 +11,7 @@
 )]
 
 mod firmware;
+mod hostile;
 mod machine;
 mod software;
 mod watch;
