@@ -29,15 +29,41 @@ pub(crate) const PEERS: &[Peer] = &[
         name: "tools",
         purpose: "comparison with the system's own tools",
         programs: &[
-            ("ip", "iproute2"),
-            ("ss", "iproute2"),
-            ("lscpu", "util-linux"),
-            ("lsblk", "util-linux"),
-            ("lspci", "pciutils"),
-            ("lshw", "lshw"),
             ("dmidecode", "dmidecode"),
+            ("getent", "libc-bin"),
+            ("ip", "iproute2"),
+            ("lsblk", "util-linux"),
+            ("lscpu", "util-linux"),
+            ("lshw", "lshw"),
+            ("lspci", "pciutils"),
+            ("mount", "mount"),
+            ("nft", "nftables"),
+            ("openssl", "openssl"),
+            ("ps", "procps"),
+            ("ss", "iproute2"),
+            ("ssh-keygen", "openssh-client"),
+            ("systemctl", "systemd"),
+            ("unshare", "util-linux"),
         ],
-        tests: &["tools_of_this_machine"],
+        tests: &[
+            "those_of_dpkg_query",
+            "those_of_getent",
+            "those_of_openssl",
+            "those_of_ps",
+            "those_of_ss",
+            "those_of_ssh_keygen",
+            "that_lscpu_sees",
+            "that_ss_shows",
+            "what_df_says",
+            "what_dmidecode_reads",
+            "what_ip_says",
+            "what_lsblk_says",
+            "what_lscpu_says",
+            "what_lshw_says",
+            "what_nft_says",
+            "what_systemctl_says",
+            "what_uname_and",
+        ],
     },
     Peer {
         name: "systemd",
@@ -101,6 +127,17 @@ pub(crate) fn install(packages: &[&str]) -> Result<Installed> {
     arguments.extend(packages);
     shell::run(&mut apt(&arguments))?;
     Ok(Installed::All)
+}
+
+/// Fetches apt's lists where there are none: the systemd and qemu peers are made of packages that tests download.
+pub(crate) fn ensure_lists() -> Result<()> {
+    let has_lists = std::fs::read_dir("/var/lib/apt/lists").is_ok_and(|lists| {
+        lists.flatten().any(|list| list.file_name().to_string_lossy().contains("_Packages"))
+    });
+    if has_lists || !is_root() || !shell::is_installed("apt-get") {
+        return Ok(());
+    }
+    shell::run(&mut apt(&["update", "-q"]))
 }
 
 /// Installs what can be installed, each package for itself, and says what could not.

@@ -32,6 +32,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     if packages::install(&packages::missing(&programs))? == Installed::ByHand {
         return Ok(ExitCode::from(MISSING_PACKAGES));
     }
+    packages::ensure_lists()?;
     let skipped: Vec<String> = without
         .iter()
         .map(|peer| format!("{} ({}), left out by --without", peer.name, peer.purpose))
