@@ -3,6 +3,8 @@
  *
  * The tests build on each other as a first hour does: setup, first agent, inventory, one item, changes, revocation.
  */
+import { once } from "node:events";
+import { type AddressInfo, createServer } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Tab } from "./browser.ts";
 import { World, until } from "./processes.ts";
@@ -14,6 +16,9 @@ const NAME = "admin";
 const PASSWORD = "a sentence that nobody else says";
 /** From the command to the host in the inventory. */
 const FIRST_HOST_MILLISECONDS = 60_000;
+
+/** From a new listener to its row: the agent looks at processes once a minute. */
+const FRESH_MILLISECONDS = 90_000;
 
 const heading = (name: string | RegExp) => tab.page.getByRole("heading", { level: 1, name });
 const grid = () => tab.page.getByRole("grid");
@@ -164,6 +169,26 @@ test("what changed stands in the feed", async () => {
 
 test("the stream is live, and says so", async () => {
   await tab.page.getByRole("status").filter({ hasText: "Live" }).waitFor();
+});
+
+test("a program that begins to listen appears while the page is open", async () => {
+  await open("/inventory?class=listening_endpoint");
+  await rows().first().waitFor();
+  const server = createServer().listen(0, "127.0.0.1");
+  try {
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+    const row = rows().filter({ hasText: `tcp/${port}` });
+    expect(await row.count()).toBe(0);
+    await until("the new listener is in the table", FRESH_MILLISECONDS, async () => {
+      const bar = tab.page.getByRole("button", { name: /new items? · show/ });
+      // Other programs of this machine may have begun to listen too: each time, what is new is shown.
+      if ((await bar.count()) > 0) await bar.click();
+      return (await row.count()) > 0 ? true : null;
+    });
+  } finally {
+    server.close();
+  }
 });
 
 test("an agent without rights says what it did not look at, and what would mend it", async () => {

@@ -4,14 +4,12 @@
  * Rows are plain elements; focus stays on the grid and the current row is told by `aria-activedescendant`.
  */
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useNavigate } from "@tanstack/react-router";
-import { type CSSProperties, type KeyboardEvent, type MouseEvent, useRef, useState } from "react";
+import { type CSSProperties, useMemo, useRef, useState } from "react";
 import type { Params } from "../api/client.ts";
 import { PAGE_ROWS, queryClient } from "../api/queries.ts";
 import type { ClassDefinition } from "../api/types.ts";
 import { useClasses } from "../changes/useClasses.ts";
 import { t } from "../messages/index.ts";
-import { paths } from "../paths.ts";
 import type { InventorySearch } from "../search.ts";
 import { usePreferences } from "../theme/theme.ts";
 import { useNow } from "../ui/Time.tsx";
@@ -21,9 +19,10 @@ import { TableHead } from "./TableHead.tsx";
 import { TableRow } from "./TableRow.tsx";
 import { Nothing } from "./Nothing.tsx";
 import { columnWidth, gridTracks, tableColumns } from "./columns.ts";
-import { rowStep } from "./keys.ts";
 import { useArrivals } from "./useArrivals.ts";
+import { useRowActions } from "./useRowActions.ts";
 import { usePages } from "./usePages.ts";
+import { useTitles } from "./useTitles.ts";
 
 const ROW_PIXELS = { compact: 28, comfortable: 36 } as const;
 
@@ -35,16 +34,15 @@ interface TableProps {
 }
 
 export function ItemTable({ search, params, definition, total }: TableProps) {
-  const columns = tableColumns(definition, search.columns);
-  const { density, keys } = usePreferences();
+  // Stable, or every row would be drawn anew while someone scrolls.
+  const columns = useMemo(() => tableColumns(definition, search.columns), [definition, search.columns]);
+  const { density } = usePreferences();
   const scroller = useRef<HTMLDivElement>(null);
-  const [current, setCurrent] = useState(-1);
   const [near, setNear] = useState({ from: 0, to: 0 });
   const rows = usePages(params, near, total);
   const classes = useClasses();
   const now = useNow();
   const arrivals = useArrivals(search.class);
-  const navigate = useNavigate();
   const virtual = useVirtualizer({
     count: rows.count,
     getScrollElement: () => scroller.current,
@@ -63,33 +61,22 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
     void queryClient.invalidateQueries({ queryKey: ["counts"] });
     virtual.scrollToIndex(0);
   };
-  const press = (event: KeyboardEvent) => {
-    if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const step = rowStep(event.key, keys, Math.floor((scroller.current?.clientHeight ?? 280) / ROW_PIXELS[density]));
-    if (step !== null) {
-      event.preventDefault();
-      const next = Math.max(0, Math.min(rows.reachedCount - 1, step === "first" ? 0 : step === "last" ? Infinity : current + step));
-      setCurrent(next);
-      virtual.scrollToIndex(next);
-    }
-    const item = rows.row(current);
-    if (event.key === "Enter" && item && event.target === event.currentTarget) {
-      void navigate({ to: paths.item, params: { id: item.id } });
-    }
-  };
-  const click = (event: MouseEvent) => {
-    const target = event.target instanceof Element ? event.target : null;
-    const index = Number(target?.closest<HTMLElement>("[data-index]")?.dataset["index"] ?? -1);
-    if (index >= 0) setCurrent(index);
-    const item = rows.row(index);
-    // One listener for all rows; what opens a new tab stays the browser's.
-    if (!item || !target?.closest("a") || event.button !== 0 || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    void navigate({ to: paths.item, params: { id: item.id } });
-  };
+  const actions = useRowActions({
+    rows,
+    pageRows: () => Math.floor((scroller.current?.clientHeight ?? 280) / ROW_PIXELS[density]),
+    scrollTo: virtual.scrollToIndex,
+  });
+  const { current } = actions;
+  const hasParent = search.parent === undefined && (definition?.is_part ?? true);
+  const shown = virtual.getVirtualItems();
+  // Rows that scroll out are used again for those that scroll in, which costs less than new ones.
+  const slots = useRef(1);
+  slots.current = Math.max(slots.current, shown.length);
+  const titles = useTitles(hasParent ? shown.map(({ index }) => rows.row(index)?.parent_id) : []);
   const tracks = gridTracks([
     { least: 11, share: 1.4 },
-    ...(definition ? [] : [{ least: 9, share: 0 }]),
+    ...(hasParent ? [{ least: 6.5, share: 0.6 }] : []),
+    ...(definition ? [] : [{ least: 9, share: 0.6 }]),
     { least: 6, share: 0 },
     ...columns.map(columnWidth),
     { least: 6.5, share: 0 },
@@ -111,21 +98,22 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
         data-shortcut-grid=""
         aria-label={t("inventory.table", { class: definition?.plural ?? t("inventory.allClasses") })}
         aria-rowcount={total === undefined ? -1 : total + 1}
-        aria-colcount={columns.length + (definition ? 3 : 4)}
+        aria-colcount={columns.length + 3 + Number(hasParent) + Number(!definition)}
         aria-activedescendant={current >= 0 ? `row-${current}` : undefined}
-        onKeyDown={press}
-        onClick={click}
+        onKeyDown={actions.press}
+        onClick={actions.click}
       >
         <div className="grid-inside" style={{ "--columns": tracks.columns, "--least": tracks.least } as CSSProperties}>
-          <TableHead columns={columns} hasClass={!definition} search={search} />
+          <TableHead columns={columns} hasClass={!definition} hasParent={hasParent} search={search} />
           <div className="grid-body" role="rowgroup" style={{ blockSize: virtual.getTotalSize() }}>
-            {virtual.getVirtualItems().map(({ index, start }) => (
+            {shown.map(({ index, start }) => (
               <TableRow
-                key={index}
+                key={index % slots.current}
                 index={index}
                 start={start}
                 item={rows.row(index)}
                 columns={columns}
+                parent={hasParent ? (titles.get(rows.row(index)?.parent_id ?? "") ?? "") : undefined}
                 label={definition ? undefined : classes.get(rows.row(index)?.class ?? "")?.label ?? ""}
                 now={now}
                 isCurrent={index === current}

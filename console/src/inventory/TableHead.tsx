@@ -10,10 +10,11 @@ import { isNumeric } from "./columns.ts";
 interface HeadProps {
   columns: AttributeDefinition[];
   hasClass: boolean;
+  hasParent: boolean;
   search: InventorySearch;
 }
 
-export function TableHead({ columns, hasClass, search }: HeadProps) {
+export function TableHead({ columns, hasClass, hasParent, search }: HeadProps) {
   const isByChange = search.order === "changed";
   return (
     <div className="grid-head" role="rowgroup">
@@ -23,6 +24,7 @@ export function TableHead({ columns, hasClass, search }: HeadProps) {
             {t("inventory.name")} {!isByChange && <ArrowUp size={12} aria-hidden="true" />}
           </Link>
         </div>
+        {hasParent && <div role="columnheader">{t("inventory.partOf")}</div>}
         {hasClass && <div role="columnheader">{t("inventory.class")}</div>}
         <div role="columnheader">{t("inventory.state")}</div>
         {columns.map((attribute) => (

@@ -13,6 +13,8 @@ interface RowProps {
   item: Item | undefined;
   /** The class in words, in a table of several classes. */
   label: string | undefined;
+  /** What it is a part of, in a table of parts of several items. */
+  parent: string | undefined;
   columns: AttributeDefinition[];
   now: number;
   isCurrent: boolean;
@@ -42,7 +44,7 @@ function Cell({ item, attribute, isFlashing }: { item: Item; attribute: Attribut
 }
 
 export const TableRow = memo(function TableRow(props: RowProps) {
-  const { index, start, item, label, columns, now, isCurrent, flashing } = props;
+  const { index, start, item, label, parent, columns, now, isCurrent, flashing } = props;
   return (
     <div
       id={`row-${index}`}
@@ -62,6 +64,11 @@ export const TableRow = memo(function TableRow(props: RowProps) {
           <span className="cell-wait" />
         )}
       </div>
+      {item && parent !== undefined && (
+        <div role="gridcell" className="grid-parent" title={parent}>
+          <bdi>{parent}</bdi>
+        </div>
+      )}
       {item && label !== undefined && <div role="gridcell">{label}</div>}
       {item && (
         <>

@@ -9,17 +9,17 @@ const CHOSEN: { [name: string]: string[] } = {
   hardware: ["vendor", "serial_number", "chassis_type", "memory_installed_bytes", "firmware_version"],
   host: ["os_name", "kernel_release", "processors_count", "memory_bytes", "virtualization", "uptime_seconds"],
   kernel_module: ["size_bytes", "version", "used_by", "references_count"],
-  listening_endpoint: ["program", "protocol", "address", "port", "is_exposed", "connections_count"],
+  listening_endpoint: ["program", "address", "port", "is_exposed", "connections_count"],
   memory_module: ["capacity_bytes", "technology", "speed_configured_megatransfers", "vendor", "part_number"],
-  network_interface: ["state", "addresses", "mac_address", "interface_type", "speed_bits_per_second", "mtu_bytes"],
-  package: ["version", "manager", "architecture", "installed_bytes", "summary"],
-  process: ["owner", "run_as", "pid", "memory_bytes", "cpu_seconds", "command_line"],
+  network_interface: ["state", "addresses", "mac_address", "interface_type", "speed_bits_per_second"],
+  package: ["version", "manager", "installed_bytes", "summary"],
+  process: ["owner", "pid", "memory_bytes", "cpu_seconds", "command_line"],
   processor: ["vendor", "cores_count", "threads_count", "clock_max_hertz", "socket"],
   remote_endpoint: ["protocol", "address", "port", "connections_count"],
   route: ["gateway", "interface", "metric", "protocol", "table"],
   scheduled_job: ["schedule", "command", "run_as", "is_enabled", "scheduler"],
-  service_unit: ["active_state", "sub_state", "enabled_state", "description", "run_as"],
-  user_account: ["uid", "full_name", "shell", "may_log_in", "may_sudo", "groups"],
+  service_unit: ["active_state", "sub_state", "enabled_state", "description"],
+  user_account: ["uid", "full_name", "shell", "may_log_in", "may_sudo"],
   user_group: ["gid", "members"],
 };
 
@@ -60,6 +60,7 @@ const headWidth = ({ label }: AttributeDefinition): number => Math.min(7.5, labe
 
 function valueWidth({ name, kind, unit }: AttributeDefinition): Width {
   if (LONG.has(name)) return { least: 11, share: 1.8 };
+  if (name.endsWith("mac_address")) return { least: 9.5, share: 0 };
   if (SHORT.has(name)) return { least: 6, share: 0.3 };
   switch (kind) {
     case "boolean":

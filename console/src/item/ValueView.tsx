@@ -57,7 +57,7 @@ function RecordView({ record }: { record: { [name: string]: Value } }) {
 }
 
 export function ValueView({ value, attribute }: { value: Value; attribute: AttributeDefinition }) {
-  if (value === null) return <span className="muted">{t("common.none")}</span>;
+  if (value === null || value === "") return <span className="muted">{t("common.none")}</span>;
   if (Array.isArray(value)) return <ListView values={value} />;
   if (typeof value === "object") return <RecordView record={value} />;
   if (attribute.kind === "time" && typeof value === "string") {

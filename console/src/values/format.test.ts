@@ -12,8 +12,9 @@ const attribute = (name: string, rest: Partial<AttributeDefinition>): AttributeD
   ...rest,
 });
 
-test("none is told in words", () => {
+test("none is told in words, and so is an empty text", () => {
   expect(formatValue(null)).toBe("none");
+  expect(formatValue("")).toBe("none");
 });
 
 test("sizes have binary units", () => {
@@ -26,6 +27,10 @@ test("durations show their two largest parts", () => {
   expect(formatSeconds(59)).toBe("59 s");
   expect(formatSeconds(3600)).toBe("1 h");
   expect(formatSeconds(273_600)).toBe("3 d 4 h");
+});
+
+test("an MTU is told exactly", () => {
+  expect(formatValue(1500, attribute("mtu_bytes", { unit: "bytes" }))).toBe("1,500 B");
 });
 
 test("rates step by thousands", () => {

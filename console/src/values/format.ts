@@ -87,12 +87,16 @@ export function formatUnit(value: number, unit: Unit): string {
 /** Identifiers are numbers by form only: `1000` is a user, not a thousand. */
 const PLAIN_NUMBERS = /(^|_)(uid|gid|pid|port|vlan_id|priority|metric)$/;
 
+/** Sizes that people know by their number of bytes: an MTU is 1,500 B, a sector 4,096 B. */
+const EXACT_SIZES = /^(mtu|sector)_/;
+
 /** One value on one line. `null` is "none"; the caller tells "not looked at" apart, which has no value. */
 export function formatValue(value: Value, attribute?: AttributeDefinition): string {
-  if (value === null) return t("common.none");
+  if (value === null || value === "") return t("common.none");
   if (typeof value === "boolean") return t(value ? "common.yes" : "common.no");
   if (typeof value === "number") {
     if (attribute && PLAIN_NUMBERS.test(attribute.name)) return String(value);
+    if (attribute && EXACT_SIZES.test(attribute.name)) return `${formatNumber(value)} B`;
     return formatUnit(value, attribute?.unit ?? "");
   }
   if (typeof value === "string") return attribute?.kind === "time" ? formatMoment(value) : value;
