@@ -50,7 +50,12 @@ fn execute(command: Command) -> anyhow::Result<()> {
         }
         Command::Completion { shell } => {
             let mut command = Arguments::command();
-            clap_complete::generate(shell, &mut command, "dharma-control-plane", &mut std::io::stdout());
+            clap_complete::generate(
+                shell,
+                &mut command,
+                "dharma-control-plane",
+                &mut std::io::stdout(),
+            );
             Ok(())
         }
     }

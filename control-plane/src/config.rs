@@ -164,7 +164,9 @@ impl Config {
             names.push(bind.to_string());
         }
         if self.bind.is_some_and(|bind| bind.is_unspecified()) && names.is_empty() {
-            let reason = "bound to every address, agents need a name to come back to; add --name NAME".into();
+            let reason =
+                "bound to every address, agents need a name to come back to; add --name NAME"
+                    .into();
             return Err(ConfigError::Invalid { reason });
         }
         Ok(Settings {

@@ -41,7 +41,8 @@ impl RateLimiter {
         if buckets.len() >= KEYS_MAX && !buckets.contains_key(key) {
             buckets.retain(|_, until| *until > now);
         }
-        let key = if buckets.len() >= KEYS_MAX && !buckets.contains_key(key) { SHARED } else { key };
+        let key =
+            if buckets.len() >= KEYS_MAX && !buckets.contains_key(key) { SHARED } else { key };
         let until = buckets.get(key).copied().unwrap_or(now).max(now);
         let most = self.interval.saturating_mul(self.burst.saturating_sub(1));
         let ahead = until.saturating_sub(now);
@@ -83,11 +84,8 @@ mod tests {
 
     #[test]
     fn what_is_forgiven_does_not_count() {
-        let limiter = RateLimiter::new(
-            Arc::new(SimulatedClock::default()),
-            1,
-            Duration::from_secs(10),
-        );
+        let limiter =
+            RateLimiter::new(Arc::new(SimulatedClock::default()), 1, Duration::from_secs(10));
         for _ in 0..5 {
             assert_eq!(limiter.take("ann"), Ok(()));
             limiter.forgive("ann");
@@ -96,11 +94,8 @@ mod tests {
 
     #[test]
     fn more_keys_than_places_share_one_bucket() {
-        let limiter = RateLimiter::new(
-            Arc::new(SimulatedClock::default()),
-            1,
-            Duration::from_secs(10),
-        );
+        let limiter =
+            RateLimiter::new(Arc::new(SimulatedClock::default()), 1, Duration::from_secs(10));
         for number in 0..KEYS_MAX {
             assert_eq!(limiter.take(&number.to_string()), Ok(()));
         }

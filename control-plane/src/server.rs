@@ -9,6 +9,7 @@ mod state;
 pub use state::{State, StateError, write_private};
 
 use crate::api::auth::Accounts;
+use crate::api::grpc::uplink::{Admission, UplinkParts};
 use crate::app::{App, ConsoleOptions};
 use crate::config::Settings;
 use crate::fleet::{Fleet, FleetParts};
@@ -19,6 +20,8 @@ use listeners::Listeners;
 use std::sync::Arc;
 use std::time::Duration;
 use store::fleet::SqliteFleet;
+use store::items::Items;
+use store::observed::ItemStore;
 use store::users::SqliteUsers;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -39,7 +42,9 @@ pub enum StartError {
     #[error("cannot read who is set up")]
     Database(#[from] store::database::DatabaseError),
     /// An address is taken or not ours.
-    #[error("cannot listen at {address} for {purpose}; is another control plane running? choose another port")]
+    #[error(
+        "cannot listen at {address} for {purpose}; is another control plane running? choose another port"
+    )]
     Listen {
         /// Which.
         address: std::net::SocketAddr,
@@ -106,7 +111,7 @@ impl Server {
         let state = State::open(&settings, clock.wall())?;
         let items = state.items()?;
         let ingest = Ingest::start(
-            items.clone(),
+            Arc::clone(&items) as Arc<dyn ItemStore>,
             Arc::clone(&state.catalog),
             Arc::clone(&clock),
             Arc::clone(&randomness),
@@ -118,7 +123,7 @@ impl Server {
             clock: Arc::clone(&clock),
             randomness: Arc::clone(&randomness),
         };
-        let fleet = Arc::new(Fleet::new(parts, items.clone()));
+        let fleet = Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>));
         let accounts = Arc::new(Accounts::new(
             Arc::new(SqliteUsers::new(state.database.clone())),
             Arc::clone(&clock),
@@ -148,7 +153,14 @@ impl Server {
         };
         let running = TaskTracker::new();
         let identity = listeners.identity.clone();
-        listeners.serve(&app, &ingest, sessions, randomness, &running).await?;
+        let uplink = UplinkParts {
+            ingest: ingest.clone(),
+            sessions,
+            admission: Arc::clone(&app.fleet) as Arc<dyn Admission>,
+            clock,
+            randomness,
+        };
+        listeners.serve(&app, uplink, &running).await?;
         let names = listeners::certificate_names(&settings.names);
         let authority = Arc::clone(&state.authority);
         let tasks = Tasks::start(&app, ingest.clone(), authority, identity, names);

@@ -62,8 +62,7 @@ impl Accounts {
         randomness: Arc<dyn Randomness>,
         setup_file: Option<PathBuf>,
     ) -> Self {
-        let limiter =
-            |burst, interval| RateLimiter::new(Arc::clone(&clock), burst, interval);
+        let limiter = |burst, interval| RateLimiter::new(Arc::clone(&clock), burst, interval);
         Self {
             users,
             passwords: Passwords::new(Arc::clone(&randomness)),

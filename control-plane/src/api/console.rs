@@ -98,13 +98,9 @@ async fn read(app: &App, path: &str) -> Option<File> {
     }
 }
 
-fn respond(
-    path: &str,
-    file: File,
-    encoding: Option<&'static str>,
-    asked: &HeaderMap,
-) -> Response {
-    let tag = format!("\"{}{}\"", file.tag, encoding.map_or(String::new(), |name| format!("-{name}")));
+fn respond(path: &str, file: File, encoding: Option<&'static str>, asked: &HeaderMap) -> Response {
+    let tag =
+        format!("\"{}{}\"", file.tag, encoding.map_or(String::new(), |name| format!("-{name}")));
     let is_known = asked
         .get(header::IF_NONE_MATCH)
         .and_then(|known| known.to_str().ok())
@@ -138,9 +134,9 @@ fn is_plain(path: &str) -> bool {
         && path.split('/').all(|segment| {
             !segment.is_empty()
                 && !segment.starts_with('.')
-                && segment
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'@'))
+                && segment.bytes().all(|byte| {
+                    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_' | b'@')
+                })
         })
 }
 
@@ -194,7 +190,8 @@ pub async fn install_script(State(app): State<App>) -> Response {
 
 /// The page of an error code, where a problem's `type` leads.
 pub async fn error_page(Path(code): Path<String>) -> Result<Response, ApiError> {
-    let page = crate::api::error::page(&code).ok_or_else(|| ApiError::not_found("error code", &code))?;
+    let page =
+        crate::api::error::page(&code).ok_or_else(|| ApiError::not_found("error code", &code))?;
     let mut response = page.into_response();
     let kind = HeaderValue::from_static("text/markdown; charset=utf-8");
     response.headers_mut().insert(header::CONTENT_TYPE, kind);

@@ -84,9 +84,7 @@ fn status_of(answer: &async_graphql::Response) -> StatusCode {
 
 /// The app that a resolver works with.
 fn app<'a>(context: &'a async_graphql::Context<'_>) -> Result<&'a App, ApiError> {
-    context
-        .data::<App>()
-        .map_err(|_| ApiError::new(Code::Internal, "the query has nothing to ask"))
+    context.data::<App>().map_err(|_| ApiError::new(Code::Internal, "the query has nothing to ask"))
 }
 
 /// The answer of a field that may be null: what went wrong stands among the errors, and the rest of the query goes on.

@@ -6,10 +6,7 @@ pub mod query;
 pub mod uplink;
 
 use crate::app::App;
-use crate::ingest::Ingest;
-use crate::ingest::sessions::Sessions;
 use axum::Router;
-use environment::Randomness;
 use proto::v1::query_server::QueryServer;
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,20 +27,8 @@ const KEEP_ALIVE_INTERVAL: Duration = Duration::from_secs(90);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Serves enrolled agents until the app stops.
-pub async fn serve_agents(
-    acceptor: pki::Acceptor,
-    app: App,
-    ingest: Ingest,
-    sessions: Sessions,
-    randomness: Arc<dyn Randomness>,
-) {
-    let uplink = uplink::service(uplink::UplinkParts {
-        ingest,
-        sessions,
-        admission: Arc::clone(&app.fleet) as Arc<dyn uplink::Admission>,
-        clock: Arc::clone(&app.clock),
-        randomness,
-    });
+pub async fn serve_agents(acceptor: pki::Acceptor, app: App, parts: uplink::UplinkParts) {
+    let uplink = uplink::service(parts);
     let served = server()
         .add_service(uplink)
         .add_service(identity::Service::server(Arc::clone(&app.fleet)))

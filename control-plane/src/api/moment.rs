@@ -16,15 +16,13 @@ pub fn rfc3339(at: Timestamp) -> String {
 /// # Errors
 /// `VALIDATION_FAILED`, which names the parameter.
 pub fn parse(parameter: &str, text: &str) -> Result<Timestamp, ApiError> {
-    text.parse::<jiff::Timestamp>()
-        .map(|at| Timestamp::from_millis(at.as_millisecond()))
-        .map_err(|_| {
-            let detail = format!(
-                "`{}` is no moment; write it as 2026-01-31T12:00:00Z",
-                shortened(text)
-            );
+    text.parse::<jiff::Timestamp>().map(|at| Timestamp::from_millis(at.as_millisecond())).map_err(
+        |_| {
+            let detail =
+                format!("`{}` is no moment; write it as 2026-01-31T12:00:00Z", shortened(text));
             ApiError::invalid(parameter, detail)
-        })
+        },
+    )
 }
 
 /// The moment that is asked about: now, or the text's.

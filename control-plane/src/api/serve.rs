@@ -93,8 +93,7 @@ pub async fn serve<S>(
                     tracing::warn!(%address, limit = CONNECTIONS_MAX, "connection refused: too many are open");
                     continue;
                 };
-                let connection =
-                    connection(stream, address, router.clone(), stopping.clone());
+                let connection = connection(stream, address, router.clone(), stopping.clone());
                 let cut = cut.clone();
                 connections.spawn(async move {
                     tokio::select! {
@@ -117,23 +116,20 @@ pub async fn serve<S>(
     }
 }
 
-async fn connection<S>(
-    stream: S,
-    address: SocketAddr,
-    router: Router,
-    stopping: CancellationToken,
-) where
+async fn connection<S>(stream: S, address: SocketAddr, router: Router, stopping: CancellationToken)
+where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let has_asked = Arc::new(AtomicBool::new(false));
     let asked = Arc::clone(&has_asked);
-    let service = hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
-        asked.store(true, Ordering::Relaxed);
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(RemoteAddress(address));
-        let mut router = router.clone();
-        async move { router.call(request).await }
-    });
+    let service =
+        hyper::service::service_fn(move |request: http::Request<hyper::body::Incoming>| {
+            asked.store(true, Ordering::Relaxed);
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(RemoteAddress(address));
+            let mut router = router.clone();
+            async move { router.call(request).await }
+        });
     let mut builder = Builder::new(TokioExecutor::new());
     builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
     builder

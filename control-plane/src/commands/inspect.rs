@@ -32,7 +32,11 @@ async fn agents(fleet: &SqliteFleet) -> anyhow::Result<()> {
             println!("agent {} ({})", agent.id, agent.name);
             println!("  site            {}", agent.site);
             println!("  version         {}", agent.version);
-            println!("  joined          {} by token {}", rfc3339(agent.enrolled_at), agent.token_id);
+            println!(
+                "  joined          {} by token {}",
+                rfc3339(agent.enrolled_at),
+                agent.token_id
+            );
             println!("  last seen       {} from {}", rfc3339(agent.last_seen), agent.address);
             println!(
                 "  certificate     {} until {}, renewed {} times",
@@ -97,8 +101,7 @@ async fn item(items: &dyn Items, id: &str) -> anyhow::Result<()> {
 
 async fn changes(items: &dyn Items, limit: u32) -> anyhow::Result<()> {
     let page = Page { size: limit.clamp(1, PAGE_SIZE_MAX), after: None };
-    let found =
-        items.changes(&ChangeFilter::default(), &page).await.map_err(ApiError::from)?;
+    let found = items.changes(&ChangeFilter::default(), &page).await.map_err(ApiError::from)?;
     for (_, change) in &found.entries {
         println!("{}", serde_json::to_string(&ChangeView::from(change))?);
     }

@@ -20,8 +20,7 @@ pub(super) async fn run(arguments: RunArguments) -> anyhow::Result<()> {
     // Before anything else: a signal during the start must not be lost.
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for signals")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for signals")?;
-    let server =
-        Server::start(settings, Arc::new(SystemClock), Arc::new(SystemRandomness)).await?;
+    let server = Server::start(settings, Arc::new(SystemClock), Arc::new(SystemRandomness)).await?;
     if let Some(code) = server.setup_code() {
         println!("Setup code: {code}");
     }

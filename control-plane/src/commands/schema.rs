@@ -7,7 +7,8 @@ use control_plane::api::{graphql, rest};
 pub(super) fn run(api: Api) -> anyhow::Result<()> {
     match api {
         Api::Graphql => {
-            let sdl = graphql::sdl(&model::Catalog::built_in()).map_err(|reason| anyhow!(reason))?;
+            let sdl =
+                graphql::sdl(&model::Catalog::built_in()).map_err(|reason| anyhow!(reason))?;
             print!("{sdl}");
         }
         Api::Openapi => println!("{}", rest::openapi::text()),

@@ -56,7 +56,11 @@ async fn create(arguments: TokenCreateArguments) -> anyhow::Result<()> {
                 created_by: "the owner of the state".into(),
             };
             let made = fleet(&state)?.token_create(wanted).await.map_err(ApiError::from)?;
-            eprintln!("join token {}, good until {}", made.record.id, rfc3339(made.record.expires_at));
+            eprintln!(
+                "join token {}, good until {}",
+                made.record.id,
+                rfc3339(made.record.expires_at)
+            );
             made.text
         }
         Kind::Personal | Kind::Service => {
@@ -76,7 +80,12 @@ async fn create(arguments: TokenCreateArguments) -> anyhow::Result<()> {
             };
             let (record, text) =
                 accounts(&state).token_create_locally(wanted, arguments.user.as_deref()).await?;
-            eprintln!("{} token {}, good until {}", record.kind, record.id, rfc3339(record.expires_at));
+            eprintln!(
+                "{} token {}, good until {}",
+                record.kind,
+                record.id,
+                rfc3339(record.expires_at)
+            );
             text
         }
     };

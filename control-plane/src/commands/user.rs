@@ -10,7 +10,9 @@ pub(super) async fn run(command: UserCommand) -> anyhow::Result<()> {
     let code = accounts(&state).reset_code(&name).await?;
     let code = code.ok_or_else(|| ApiError::not_found("person", &name))?;
     println!("Setup code: {code}");
-    eprintln!("good for an hour; `{name}` enters it on the console's setup page with a new password");
+    eprintln!(
+        "good for an hour; `{name}` enters it on the console's setup page with a new password"
+    );
     state.close().await;
     Ok(())
 }

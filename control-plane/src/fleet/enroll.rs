@@ -211,8 +211,7 @@ impl Fleet {
         agent: AgentId,
         detail: String,
     ) -> Result<(), FleetError> {
-        let finding =
-            AgentFinding { code: "AGENT_DUPLICATE".into(), detail, at: self.now() };
+        let finding = AgentFinding { code: "AGENT_DUPLICATE".into(), detail, at: self.now() };
         self.store.finding_raise(agent, finding).await?;
         tracing::warn!(%agent, "two machines hold the identity of one agent");
         self.note_change();

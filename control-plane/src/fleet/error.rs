@@ -83,7 +83,8 @@ impl From<EnrollError> for FleetError {
     fn from(error: EnrollError) -> Self {
         match error {
             EnrollError::Unknown => Self::TokenInvalid {
-                reason: "there is no such join token: make a new one, and copy the whole line".into(),
+                reason: "there is no such join token: make a new one, and copy the whole line"
+                    .into(),
             },
             EnrollError::Expired { expired_at } => Self::TokenExpired { expired_at },
             EnrollError::UsedUp { uses } => Self::TokenUsedUp { uses },

@@ -111,8 +111,7 @@ impl Fleet {
 }
 
 fn check(wanted: &NewJoinToken) -> Result<(), FleetError> {
-    let invalid =
-        |parameter, reason: String| Err(FleetError::Invalid { parameter, reason });
+    let invalid = |parameter, reason: String| Err(FleetError::Invalid { parameter, reason });
     if wanted.life < LIFE_MIN || wanted.life > LIFE_MAX {
         let (least, most) = (LIFE_MIN.as_secs(), LIFE_MAX.as_secs());
         return invalid(

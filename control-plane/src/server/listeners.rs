@@ -2,11 +2,10 @@
 
 use super::{Addresses, StartError, State};
 use crate::api;
+use crate::api::grpc::uplink::UplinkParts;
 use crate::app::App;
 use crate::config::Settings;
-use crate::ingest::Ingest;
-use crate::ingest::sessions::Sessions;
-use environment::{Clock, Randomness};
+use environment::Clock;
 use pki::{AcceptLimits, ServerIdentitySource};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -66,9 +65,11 @@ impl Listeners {
         state: &State,
     ) -> Result<Addresses, StartError> {
         let at = |listener: &TcpListener, wanted| {
-            let address = listener
-                .local_addr()
-                .map_err(|source| StartError::Listen { address: wanted, purpose: "itself", source })?;
+            let address = listener.local_addr().map_err(|source| StartError::Listen {
+                address: wanted,
+                purpose: "itself",
+                source,
+            })?;
             // Agents on other hosts need a name or address of this one; on loopback the address itself is right.
             Ok::<_, StartError>(match settings.names.first() {
                 Some(name) if settings.is_remote => host_port(name, address.port()),
@@ -88,9 +89,7 @@ impl Listeners {
     pub(super) async fn serve(
         self,
         app: &App,
-        ingest: &Ingest,
-        sessions: Sessions,
-        randomness: Arc<dyn Randomness>,
+        uplink_parts: UplinkParts,
         running: &TaskTracker,
     ) -> Result<(), StartError> {
         let limits = AcceptLimits { clock: Arc::clone(&self.clock), ..AcceptLimits::default() };
@@ -98,7 +97,8 @@ impl Listeners {
             pki::serve_mutual(self.uplink, self.identity.clone(), &self.root, limits.clone())?;
         let few = AcceptLimits { connections_max: ENROLL_CONNECTIONS_MAX, ..limits.clone() };
         let enroll = pki::serve_plain_tls(self.enroll, self.identity.clone(), few)?;
-        let router = api::http::router(app.clone()).await.map_err(|reason| StartError::Schema { reason })?;
+        let router =
+            api::http::router(app.clone()).await.map_err(|reason| StartError::Schema { reason })?;
         let stopping = app.stopping.clone();
         if self.is_remote {
             let acceptor = pki::serve_plain_tls(self.console, self.identity, limits)?;
@@ -107,16 +107,18 @@ impl Listeners {
             let incoming = api::serve::plain(self.console);
             running.spawn(api::serve::serve(incoming, router, stopping));
         }
-        running.spawn(api::grpc::serve_agents(uplink, app.clone(), ingest.clone(), sessions, randomness));
+        running.spawn(api::grpc::serve_agents(uplink, app.clone(), uplink_parts));
         running.spawn(api::grpc::serve_enrollment(enroll, app.clone(), ENROLL_TIMEOUT));
         Ok(())
     }
 }
 
 async fn bind(address: SocketAddr, purpose: &'static str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| StartError::Listen { address, purpose, source })
+    TcpListener::bind(address).await.map_err(|source| StartError::Listen {
+        address,
+        purpose,
+        source,
+    })
 }
 
 fn host_port(name: &str, port: u16) -> String {

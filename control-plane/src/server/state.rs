@@ -43,13 +43,17 @@ pub enum StateError {
         source: std::io::Error,
     },
     /// Another server has it.
-    #[error("another control plane uses the state at `{path}`; stop it first, or choose another --state")]
+    #[error(
+        "another control plane uses the state at `{path}`; stop it first, or choose another --state"
+    )]
     Locked {
         /// The folder.
         path: PathBuf,
     },
     /// There is no state.
-    #[error("there is no state at `{path}`; start the control plane once, or name its folder with --state")]
+    #[error(
+        "there is no state at `{path}`; start the control plane once, or name its folder with --state"
+    )]
     Missing {
         /// The folder.
         path: PathBuf,

@@ -1,7 +1,7 @@
 //! Runs tasks at their intervals, one run of a task at a time, and notes how they fare.
 
-use crate::app::App;
 use crate::api::error::chain;
+use crate::app::App;
 use async_trait::async_trait;
 use environment::Clock;
 use std::error::Error;
@@ -36,11 +36,7 @@ pub(super) struct Driver {
 
 impl Driver {
     pub(super) fn new(app: &App) -> Self {
-        Self {
-            app: app.clone(),
-            running: TaskTracker::new(),
-            stopping: app.stopping.child_token(),
-        }
+        Self { app: app.clone(), running: TaskTracker::new(), stopping: app.stopping.child_token() }
     }
 
     pub(super) fn add(&mut self, task: impl Task) {

@@ -12,7 +12,10 @@ async fn nobody_reads_anything_and_everybody_may_read_the_description() {
         let answer = rig.get(&Who::Nobody, &format!("/api/v1{path}")).await;
         assert_eq!(answer.code(), "UNAUTHENTICATED", "{path}");
     }
-    assert_eq!(rig.graphql(&Who::Nobody, "{ classes { name } }").await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        rig.graphql(&Who::Nobody, "{ classes { name } }").await.status,
+        StatusCode::UNAUTHORIZED
+    );
     assert_eq!(rig.get(&Who::Nobody, "/api/openapi.json").await.status, StatusCode::OK);
     rig.stop().await;
 }
@@ -25,7 +28,8 @@ async fn a_cookie_without_the_header_changes_nothing() {
         rig.request(&admin, Method::POST, "/api/v1/tokens", Some(json!({"kind": "join"})));
     request.headers_mut().remove("x-dharma-csrf");
     assert_eq!(rig.send(request).await.code(), "CSRF_REQUIRED");
-    let mut form = rig.request(&admin, Method::POST, "/api/v1/tokens", Some(json!({"kind": "join"})));
+    let mut form =
+        rig.request(&admin, Method::POST, "/api/v1/tokens", Some(json!({"kind": "join"})));
     form.headers_mut().insert("content-type", "text/plain".parse().unwrap());
     assert_eq!(rig.send(form).await.code(), "VALIDATION_FAILED");
     assert_eq!(rig.get(&admin, "/api/v1/tokens").await.json()["tokens"], json!([]));
@@ -40,7 +44,10 @@ async fn a_token_does_what_its_scopes_say_and_nothing_more() {
     assert_eq!(rig.get(&read, "/api/v1/items").await.status, StatusCode::OK);
     let refused = rig.post(&read, "/api/v1/tokens", json!({"kind": "join"})).await;
     assert_eq!(refused.code(), "PERMISSION_DENIED");
-    assert_eq!(rig.post(&write, "/api/v1/tokens", json!({"kind": "join"})).await.status, StatusCode::CREATED);
+    assert_eq!(
+        rig.post(&write, "/api/v1/tokens", json!({"kind": "join"})).await.status,
+        StatusCode::CREATED
+    );
     let agent = "/api/v1/agents/01900000-0000-7000-8000-000000000000";
     assert_eq!(rig.delete(&write, agent).await.code(), "PERMISSION_DENIED");
     let beyond = json!({"kind": "service", "name": "x", "scopes": ["admin"]});
@@ -54,16 +61,17 @@ async fn expired_revoked_cut_and_foreign_tokens_are_told_apart() {
     let admin = rig.admin().await;
     let token = rig.token(&admin, &["read"]).await;
     let Who::Token(text) = token.clone() else { unreachable!() };
-    let cut = Who::Token(text[..text.len() - 1].to_owned());
+    let cut = Who::Token(text.chars().take(text.len() - 1).collect());
     assert_eq!(rig.get(&cut, "/api/v1/items").await.code(), "TOKEN_INVALID");
     let other = Rig::start().await;
     let foreign = other.token(&other.admin().await, &["read"]).await;
     assert_eq!(rig.get(&foreign, "/api/v1/items").await.code(), "TOKEN_INVALID");
     other.stop().await;
 
+    let secret = text.split('.').nth(1).unwrap();
     let listed = rig.get(&admin, "/api/v1/tokens").await.json();
     assert_eq!(listed["tokens"][0]["last_used_at"], json!(null));
-    assert!(!listed.to_string().contains(&text[text.len() - 20..]), "a secret is listed");
+    assert!(!listed.to_string().contains(secret), "a secret is listed");
     assert_eq!(rig.get(&token, "/api/v1/items").await.status, StatusCode::OK);
     let listed = rig.get(&admin, "/api/v1/tokens").await.json();
     assert!(listed["tokens"][0]["last_used_at"].is_string());
@@ -90,7 +98,11 @@ async fn the_list_of_tokens_shows_every_kind_page_by_page_and_none_twice() {
     let rig = Rig::start().await;
     let admin = rig.admin().await;
     for number in 0..5 {
-        let kind = if number % 2 == 0 { json!({"kind": "join"}) } else { json!({"kind": "personal", "name": "mine"}) };
+        let kind = if number % 2 == 0 {
+            json!({"kind": "join"})
+        } else {
+            json!({"kind": "personal", "name": "mine"})
+        };
         assert_eq!(rig.post(&admin, "/api/v1/tokens", kind).await.status, StatusCode::CREATED);
     }
     for size in [1, 2, 3, 5, 100] {

@@ -141,7 +141,8 @@ async fn an_agent_is_shown_with_what_it_was_given_and_what_it_said() {
     assert_eq!(listed["agents"][0]["labels"]["role"], "db");
     assert_eq!(listed["agents"][0]["state"], "disconnected");
     let token = listed["next_page_token"].as_str().unwrap();
-    let next = rig.get(&admin, &format!("/api/v1/agents?page_size=1&page_token={token}")).await.json();
+    let next =
+        rig.get(&admin, &format!("/api/v1/agents?page_size=1&page_token={token}")).await.json();
     assert_eq!(next["agents"][0]["id"], other.id());
     assert_eq!(next["next_page_token"], "");
 

@@ -25,9 +25,20 @@ async fn an_address_of_the_console_is_its_first_page_and_an_address_of_the_api_a
         assert!(!policy.contains("unsafe"));
         assert_eq!(answer.headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     }
-    for path in ["/api", "/api/v2/items", "/api/v1/nothing", "/graphql/nothing", "/assets/gone.js", "/gone.png"] {
+    for path in [
+        "/api",
+        "/api/v2/items",
+        "/api/v1/nothing",
+        "/graphql/nothing",
+        "/assets/gone.js",
+        "/gone.png",
+    ] {
         let answer = rig.get(&Who::Nobody, path).await;
-        assert_eq!((answer.status, answer.code().as_str()), (StatusCode::NOT_FOUND, "NOT_FOUND"), "{path}");
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (StatusCode::NOT_FOUND, "NOT_FOUND"),
+            "{path}"
+        );
         assert_eq!(answer.headers[header::CONTENT_TYPE], "application/problem+json");
     }
     rig.stop().await;
@@ -62,7 +73,12 @@ async fn the_first_page_is_not_sent_again_to_who_has_it() {
 #[tokio::test]
 async fn paths_that_lead_out_of_the_folder_find_nothing() {
     let rig = rig().await;
-    for path in ["/assets/../../state/dharma.sqlite", "/..%2f..%2fetc%2fpasswd", "/.env", "/assets/%2e%2e/index.html"] {
+    for path in [
+        "/assets/../../state/dharma.sqlite",
+        "/..%2f..%2fetc%2fpasswd",
+        "/.env",
+        "/assets/%2e%2e/index.html",
+    ] {
         let answer = rig.get(&Who::Nobody, path).await;
         let is_page = answer.bytes == "<!doctype html>first page";
         assert!(answer.status == StatusCode::NOT_FOUND || is_page, "{path}: {answer:?}");

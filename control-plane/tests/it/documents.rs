@@ -14,7 +14,10 @@ fn compare(name: &str, text: &str, command: &str) {
         std::fs::write(&path, text).unwrap();
     }
     let kept = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == text, "docs/reference/{name} is not what the code says; run `{command} > docs/reference/{name}` and look at the difference");
+    assert!(
+        kept == text,
+        "docs/reference/{name} is not what the code says; run `{command} > docs/reference/{name}` and look at the difference"
+    );
 }
 
 #[test]
@@ -40,8 +43,7 @@ fn every_path_of_the_api_is_described_and_every_described_path_is_there() {
         .collect();
     served.sort();
     let document: serde_json::Value = serde_json::from_str(&rest::openapi::text()).unwrap();
-    let described: Vec<String> =
-        document["paths"].as_object().unwrap().keys().cloned().collect();
+    let described: Vec<String> = document["paths"].as_object().unwrap().keys().cloned().collect();
     assert_eq!(served, described);
     for (path, methods) in document["paths"].as_object().unwrap() {
         for (method, operation) in methods.as_object().unwrap() {

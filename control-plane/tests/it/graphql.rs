@@ -67,9 +67,15 @@ async fn a_filter_is_typed_by_the_catalog() {
 async fn queries_that_are_too_deep_wide_or_costly_are_refused_with_their_cost() {
     let rig = Rig::start().await;
     let admin = rig.admin().await;
-    let deep = format!("{{ node(id: \"x\") {{ ... on Item {{ {} id {} }} }} }}", "parent { ".repeat(20), "} ".repeat(20));
+    let deep = format!(
+        "{{ node(id: \"x\") {{ ... on Item {{ {} id {} }} }} }}",
+        "parent { ".repeat(20),
+        "} ".repeat(20)
+    );
     let wide = format!("{{ classes {{ {} }} }}", "name ".repeat(3000));
-    let costly = "{ items(first: 500) { edges { node { relations(first: 500) { edges { cursor } } } } } }".to_owned();
+    let costly =
+        "{ items(first: 500) { edges { node { relations(first: 500) { edges { cursor } } } } } }"
+            .to_owned();
     let renamed: String = (0..100).map(|number| format!("a{number}: __typename ")).collect();
     let nested = "{".repeat(50_000);
     for (query, what) in [
@@ -115,7 +121,8 @@ async fn the_schema_may_be_asked_for_by_tools() {
 async fn an_item_that_is_not_there_is_null_with_its_reason_and_the_rest_is_answered() {
     let rig = Rig::start().await;
     let admin = rig.admin().await;
-    let query = r#"{ item(id: "01900000-0000-7000-8000-000000000000") { id } relationships { name } }"#;
+    let query =
+        r#"{ item(id: "01900000-0000-7000-8000-000000000000") { id } relationships { name } }"#;
     let answer = rig.graphql(&admin, query).await;
     assert_eq!(answer.status, StatusCode::OK);
     let answer = answer.json();

@@ -34,7 +34,8 @@ impl Events {
                 let event: String = self.text.drain(..end + 2).collect();
                 let field = |name: &str| {
                     let line = event.lines().find_map(|line| line.strip_prefix(name));
-                    line.map(|value| value.trim_start_matches(':').trim().to_owned()).unwrap_or_default()
+                    line.map(|value| value.trim_start_matches(':').trim().to_owned())
+                        .unwrap_or_default()
                 };
                 if field("event") == wanted {
                     return (field("id"), serde_json::from_str(&field("data")).unwrap());
@@ -69,7 +70,10 @@ async fn the_event_stream_tells_changes_as_they_come_and_goes_on_where_it_stoppe
     assert_ne!(first, second);
     let changes = change["changes"].as_array().unwrap();
     let renamed = changes.iter().find(|change| change["name"] == "fqdn").unwrap();
-    assert_eq!((&renamed["before"], &renamed["after"]), (&json!("db1.example.net"), &json!("db2.example.net")));
+    assert_eq!(
+        (&renamed["before"], &renamed["after"]),
+        (&json!("db1.example.net"), &json!("db2.example.net"))
+    );
     rig.stop().await;
 }
 

@@ -1,15 +1,27 @@
 //! The control plane over its real ports and its real store: what people, programs and agents get, and what they are
 //! refused.
 
+#[cfg(test)]
 mod access;
+#[cfg(test)]
 mod agents;
+#[cfg(test)]
 mod console;
+#[cfg(test)]
 mod contract;
+#[cfg(test)]
 mod documents;
+#[cfg(test)]
 mod enrollment;
+#[cfg(test)]
 mod graphql;
+#[cfg(test)]
 mod grpc;
+#[cfg(test)]
 mod live;
+#[cfg(test)]
 mod rest;
+#[cfg(test)]
 mod setup;
+#[cfg(test)]
 mod support;

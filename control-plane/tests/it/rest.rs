@@ -83,7 +83,8 @@ async fn filters_hold_by_attribute_text_and_parent() {
     assert_eq!(total("class=host,package&state=active").await, 6);
     let relations = rig.get(&admin, &format!("/api/v1/items/{host}/relations")).await.json();
     assert_eq!(relations["relations"].as_array().unwrap().len(), 5);
-    let history = rig.get(&admin, &format!("/api/v1/items/{host}/changes?with_parts=true")).await.json();
+    let history =
+        rig.get(&admin, &format!("/api/v1/items/{host}/changes?with_parts=true")).await.json();
     assert!(history["changes"].as_array().unwrap().len() >= 6);
     rig.stop().await;
 }
@@ -110,13 +111,20 @@ async fn everything_that_is_wrong_with_a_request_has_a_code_and_names_what_it_is
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
         assert_eq!(answer.headers["content-type"], "application/problem+json");
         let problem = answer.json();
-        assert_eq!((&problem["code"], &problem["params"]["parameter"]), (&json!("VALIDATION_FAILED"), &json!(parameter)), "{path}");
+        assert_eq!(
+            (&problem["code"], &problem["params"]["parameter"]),
+            (&json!("VALIDATION_FAILED"), &json!(parameter)),
+            "{path}"
+        );
         assert_eq!(answer.headers["x-request-id"], problem["request_id"].as_str().unwrap());
     }
     let unknown = rig.get(&admin, "/api/v1/items/01900000-0000-7000-8000-000000000000").await;
     assert_eq!((unknown.status, unknown.code().as_str()), (StatusCode::NOT_FOUND, "NOT_FOUND"));
     let method = rig.send(rig.request(&admin, Method::PUT, "/api/v1/items", None)).await;
-    assert_eq!((method.status, method.code().as_str()), (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED"));
+    assert_eq!(
+        (method.status, method.code().as_str()),
+        (StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED")
+    );
     rig.stop().await;
 }
 
@@ -126,8 +134,16 @@ async fn a_body_that_is_too_large_unknown_or_no_json_is_refused() {
     let admin = rig.admin().await;
     let large = json!({"kind": "join", "name": "x".repeat(2 * 1024 * 1024)});
     let answer = rig.post(&admin, "/api/v1/tokens", large).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE"));
-    for body in [json!({"kind": "join", "colour": "red"}), json!([]), json!({"kind": "golden"}), json!({"kind": "join", "uses": 0})] {
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE")
+    );
+    for body in [
+        json!({"kind": "join", "colour": "red"}),
+        json!([]),
+        json!({"kind": "golden"}),
+        json!({"kind": "join", "uses": 0}),
+    ] {
         assert_eq!(rig.post(&admin, "/api/v1/tokens", body).await.code(), "VALIDATION_FAILED");
     }
     rig.stop().await;
@@ -140,7 +156,10 @@ async fn a_name_that_another_site_points_here_is_refused() {
     let mut request = rig.request(&admin, Method::GET, "/api/v1/items", None);
     request.headers_mut().insert("host", "evil.example:7400".parse().unwrap());
     let answer = rig.send(request).await;
-    assert_eq!((answer.status, answer.code().as_str()), (StatusCode::MISDIRECTED_REQUEST, "HOST_REFUSED"));
+    assert_eq!(
+        (answer.status, answer.code().as_str()),
+        (StatusCode::MISDIRECTED_REQUEST, "HOST_REFUSED")
+    );
     rig.stop().await;
 }
 

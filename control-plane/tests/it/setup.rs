@@ -17,7 +17,10 @@ async fn a_wrong_setup_code_sets_nobody_up_and_the_right_one_works_once() {
         async { rig.post(&Who::Nobody, "/api/v1/setup", body).await }
     };
     let wrong = set_up("AAAA-AAAA".into()).await;
-    assert_eq!((wrong.status, wrong.code().as_str()), (StatusCode::UNAUTHORIZED, "SETUP_CODE_WRONG"));
+    assert_eq!(
+        (wrong.status, wrong.code().as_str()),
+        (StatusCode::UNAUTHORIZED, "SETUP_CODE_WRONG")
+    );
     let code = rig.server.setup_code().unwrap().to_owned();
     let file = rig.folder.path().join("state/setup-code");
     assert_eq!(std::fs::read_to_string(&file).unwrap().trim(), code);
@@ -47,7 +50,10 @@ async fn guessing_setup_codes_is_stopped() {
     for _ in 0..20 {
         last = rig.post(&Who::Nobody, "/api/v1/setup", body.clone()).await;
     }
-    assert_eq!((last.status, last.code().as_str()), (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED"));
+    assert_eq!(
+        (last.status, last.code().as_str()),
+        (StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED")
+    );
     assert!(last.headers.contains_key(header::RETRY_AFTER));
     rig.stop().await;
 }
@@ -56,7 +62,8 @@ async fn guessing_setup_codes_is_stopped() {
 async fn guessing_passwords_is_stopped_and_the_right_one_works_after_the_wait() {
     let rig = Rig::start().await;
     rig.admin().await;
-    let (unknown, wrong) = (log_in(&rig, "bob", PASSWORD).await, log_in(&rig, "ann", "guess").await);
+    let (unknown, wrong) =
+        (log_in(&rig, "bob", PASSWORD).await, log_in(&rig, "ann", "guess").await);
     // The answer does not tell which names exist.
     assert_eq!(unknown.json()["detail"], wrong.json()["detail"]);
     assert_eq!(wrong.code(), "LOGIN_FAILED");

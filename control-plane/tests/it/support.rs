@@ -121,7 +121,13 @@ impl Rig {
     }
 
     /// A request to the console's port, as its own page would send it.
-    pub(crate) fn request(&self, who: &Who, method: Method, path: &str, body: Option<Value>) -> Request<Full<Bytes>> {
+    pub(crate) fn request(
+        &self,
+        who: &Who,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Request<Full<Bytes>> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.server.addresses().console))
@@ -171,7 +177,8 @@ impl Rig {
 
     /// A join token: its text and its id.
     pub(crate) async fn join_token(&self, by: &Who, uses: u32) -> (String, String) {
-        let body = json!({"kind": "join", "uses": uses, "site": "berlin", "labels": {"role": "db"}});
+        let body =
+            json!({"kind": "join", "uses": uses, "site": "berlin", "labels": {"role": "db"}});
         let answer = self.post(by, "/api/v1/tokens", body).await;
         assert_eq!(answer.status, StatusCode::CREATED, "{answer:?}");
         let text = |name: &str| answer.json()[name].as_str().unwrap().to_owned();
@@ -188,9 +195,15 @@ impl Rig {
         self.enroll_with(token, AgentKey::generate().unwrap()).await
     }
 
-    pub(crate) async fn enroll_with(&self, token: &str, key: AgentKey) -> Result<Agent, tonic::Status> {
-        let pin = JoinToken::parse(token).map_or_else(|_| self.server.app().fleet.pin(), |token| token.pin());
-        let endpoint = Endpoint::from_shared(format!("https://{}", self.server.addresses().enroll)).unwrap();
+    pub(crate) async fn enroll_with(
+        &self,
+        token: &str,
+        key: AgentKey,
+    ) -> Result<Agent, tonic::Status> {
+        let pin = JoinToken::parse(token)
+            .map_or_else(|_| self.server.app().fleet.pin(), |token| token.pin());
+        let endpoint =
+            Endpoint::from_shared(format!("https://{}", self.server.addresses().enroll)).unwrap();
         let channel = endpoint.connect_with_connector_lazy(connector_pinned(pin).unwrap());
         let request = EnrollRequest {
             token: token.to_owned(),
@@ -228,7 +241,8 @@ impl Agent {
     /// A connection to the uplink.
     pub(crate) async fn uplink(&self) -> Result<Channel, tonic::transport::Error> {
         let connector =
-            connector_mutual(&self.answer.roots, &self.answer.certificate_chain, &self.key).unwrap();
+            connector_mutual(&self.answer.roots, &self.answer.certificate_chain, &self.key)
+                .unwrap();
         Endpoint::from_shared(format!("https://{}", self.answer.endpoints[0]))
             .unwrap()
             .connect_with_connector(connector)
@@ -243,7 +257,10 @@ pub(crate) fn code_of(status: &tonic::Status) -> String {
 }
 
 /// Asks again until the answer is there; fails when patience ends.
-pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(
+    what: &str,
+    mut ask: impl FnMut() -> F,
+) -> T {
     let deadline = tokio::time::Instant::now() + PATIENCE;
     loop {
         if let Some(answer) = ask().await {

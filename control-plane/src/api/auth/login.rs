@@ -39,7 +39,9 @@ pub struct OpenedSession {
 
 impl std::fmt::Debug for OpenedSession {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("OpenedSession").field("principal", &self.principal.name).finish_non_exhaustive()
+        f.debug_struct("OpenedSession")
+            .field("principal", &self.principal.name)
+            .finish_non_exhaustive()
     }
 }
 

@@ -112,8 +112,7 @@ impl Passwords {
 fn hash_with(password: &str, salt: &SaltString) -> Result<String, ApiError> {
     // The crate's defaults: argon2id, 19 MiB, two passes, as OWASP recommends. The parameters are a part of the
     // hash, so that they can be raised later.
-    let hash =
-        Argon2::default().hash_password(password.as_bytes(), salt).map_err(|_| broken())?;
+    let hash = Argon2::default().hash_password(password.as_bytes(), salt).map_err(|_| broken())?;
     Ok(hash.to_string())
 }
 

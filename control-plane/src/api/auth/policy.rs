@@ -136,13 +136,7 @@ mod tests {
     use super::*;
 
     fn principal(role: Level, granted: Level) -> Principal {
-        Principal {
-            user: None,
-            name: "ann".into(),
-            role,
-            granted,
-            means: Means::Session([0; 32]),
-        }
+        Principal { user: None, name: "ann".into(), role, granted, means: Means::Session([0; 32]) }
     }
 
     #[test]

@@ -106,7 +106,8 @@ impl Accounts {
     async fn check_code(&self, hash: &[u8; 32], now: Timestamp) -> Result<(), ApiError> {
         let codes = self.users.setup_codes(now).await?;
         // All of them are compared, so that the time says nothing.
-        let is_right = codes.iter().fold(false, |found, code| hashes_equal(&code.hash, hash) | found);
+        let is_right =
+            codes.iter().fold(false, |found, code| hashes_equal(&code.hash, hash) | found);
         if is_right {
             return Ok(());
         }
@@ -125,7 +126,9 @@ impl Accounts {
             Ok(()) => {}
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             // The code in it is void, so that this is untidy and no danger.
-            Err(error) => tracing::warn!(%error, path = %path.display(), "cannot remove the setup code"),
+            Err(error) => {
+                tracing::warn!(%error, path = %path.display(), "cannot remove the setup code")
+            }
         }
     }
 }
@@ -178,9 +181,9 @@ pub(super) fn normalized_name(name: &str) -> String {
 fn check_name(name: &str) -> Result<(), ApiError> {
     let is_usable = !name.is_empty()
         && name.len() <= NAME_BYTES_MAX
-        && name
-            .chars()
-            .all(|letter| letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-' | '@' | '+'));
+        && name.chars().all(|letter| {
+            letter.is_alphanumeric() || matches!(letter, '.' | '_' | '-' | '@' | '+')
+        });
     if is_usable {
         return Ok(());
     }

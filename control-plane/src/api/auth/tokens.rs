@@ -54,8 +54,9 @@ impl Accounts {
                 "nobody can give more than they have: the scope `{}` is beyond yours",
                 greatest.scope()
             );
-            return Err(ApiError::new(Code::PermissionDenied, detail)
-                .with("scope", greatest.scope()));
+            return Err(
+                ApiError::new(Code::PermissionDenied, detail).with("scope", greatest.scope())
+            );
         }
         let user = match wanted.kind {
             AccessKind::Personal => Some(by.user.ok_or_else(|| {
@@ -110,7 +111,12 @@ impl Accounts {
             used_from: String::new(),
         };
         self.users.access_token_create(record.clone()).await?;
-        tracing::info!(token = record.id, kind = record.kind, by = record.created_by, "access token made");
+        tracing::info!(
+            token = record.id,
+            kind = record.kind,
+            by = record.created_by,
+            "access token made"
+        );
         Ok((record, token.reveal()))
     }
 

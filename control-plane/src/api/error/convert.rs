@@ -66,9 +66,7 @@ impl From<FleetError> for ApiError {
             FleetError::Invalid { parameter, reason } => Self::invalid(parameter, reason),
             FleetError::Store(error) => error.into(),
             FleetError::Items(error) => error.into(),
-            FleetError::Authority(error) => {
-                Self::internal("the authority cannot sign now", &error)
-            }
+            FleetError::Authority(error) => Self::internal("the authority cannot sign now", &error),
         }
     }
 }

@@ -37,12 +37,7 @@ pub(super) fn field() -> Field {
     lists::paged(field)
 }
 
-fn plain(
-    name: &str,
-    of: TypeRef,
-    doc: &str,
-    get: fn(&AgentView) -> Option<GraphValue>,
-) -> Field {
+fn plain(name: &str, of: TypeRef, doc: &str, get: fn(&AgentView) -> Option<GraphValue>) -> Field {
     Field::new(name, of, move |ctx| {
         FieldFuture::new(async move {
             let agent = ctx.parent_value.try_downcast_ref::<Arc<AgentView>>()?;
@@ -57,18 +52,17 @@ pub(super) fn types() -> Vec<Object> {
     let text = || TypeRef::named_nn(TypeRef::STRING);
     let time = || TypeRef::named_nn("Time");
     let fields = vec![
-        plain("id", TypeRef::named_nn(TypeRef::ID), "Its id.", |agent| Some(agent.id.as_str().into())),
+        plain("id", TypeRef::named_nn(TypeRef::ID), "Its id.", |agent| {
+            Some(agent.id.as_str().into())
+        }),
         plain("name", text(), "What a person calls it.", |agent| Some(agent.name.as_str().into())),
         plain("site", text(), "Its site.", |agent| Some(agent.site.as_str().into())),
         plain("version", text(), "Version of its program.", |agent| {
             Some(agent.version.as_str().into())
         }),
-        plain(
-            "state",
-            TypeRef::named_nn("AgentState"),
-            "Whether its stream is open.",
-            |agent| Some(values::member(agent.state)),
-        ),
+        plain("state", TypeRef::named_nn("AgentState"), "Whether its stream is open.", |agent| {
+            Some(values::member(agent.state))
+        }),
         plain("enrolledAt", time(), "When it joined.", |agent| {
             Some(agent.enrolled_at.as_str().into())
         }),
@@ -81,12 +75,9 @@ pub(super) fn types() -> Vec<Object> {
         plain("address", text(), "From where it was last in contact.", |agent| {
             Some(agent.address.as_str().into())
         }),
-        plain(
-            "labels",
-            TypeRef::named_nn("Value"),
-            "Its labels, as an object.",
-            |agent| GraphValue::from_json(serde_json::json!(agent.labels)).ok(),
-        ),
+        plain("labels", TypeRef::named_nn("Value"), "Its labels, as an object.", |agent| {
+            GraphValue::from_json(serde_json::json!(agent.labels)).ok()
+        }),
         plain(
             "complaints",
             TypeRef::named_nn_list_nn(TypeRef::STRING),

@@ -29,12 +29,7 @@ pub(super) async fn page<'a>(
     Ok(Some(FieldValue::owned_any::<Connection<Arc<Change>>>(page)))
 }
 
-fn plain(
-    name: &str,
-    of: TypeRef,
-    doc: &str,
-    get: fn(&Change) -> Option<GraphValue>,
-) -> Field {
+fn plain(name: &str, of: TypeRef, doc: &str, get: fn(&Change) -> Option<GraphValue>) -> Field {
     Field::new(name, of, move |ctx| {
         FieldFuture::new(async move {
             let change = ctx.parent_value.try_downcast_ref::<Arc<Change>>()?;
@@ -66,72 +61,69 @@ fn texts() -> [Field; 5] {
     ]
 }
 
-/// The types of history.
-pub(super) fn types() -> Vec<Object> {
-    let change = Object::new("Change")
-        .description("One line of history.")
-        .field(plain(
+fn numbers_and_moments() -> [Field; 7] {
+    [
+        plain(
             "revision",
             TypeRef::named_nn("Count"),
             "The change set that it belongs to.",
             |change| Some(values::count(change.revision.0)),
-        ))
-        .field(plain(
-            "index",
-            TypeRef::named_nn("Count"),
-            "Its place in the change set.",
-            |change| Some(values::count(u64::from(change.index))),
-        ))
-        .field(plain(
-            "kind",
-            TypeRef::named_nn("ChangeKind"),
-            "What happened.",
-            |change| Some(values::member(change.what.name())),
-        ))
-        .field(plain(
+        ),
+        plain("index", TypeRef::named_nn("Count"), "Its place in the change set.", |change| {
+            Some(values::count(u64::from(change.index)))
+        }),
+        plain("kind", TypeRef::named_nn("ChangeKind"), "What happened.", |change| {
+            Some(values::member(change.what.name()))
+        }),
+        plain(
             "observedAt",
             TypeRef::named_nn("Time"),
             "When it was observed, by the source's clock.",
             |change| Some(values::time(change.observed_at)),
-        ))
-        .field(plain(
+        ),
+        plain(
             "recordedAt",
             TypeRef::named_nn("Time"),
             "When it was committed, by the control plane's clock.",
             |change| Some(values::time(change.recorded_at)),
-        ))
-        .field(plain(
+        ),
+        plain(
             "before",
             TypeRef::named("Value"),
             "What was before; null when nothing was known, or there was none.",
             |change| ChangeParts::of(&change.what).before.as_ref().map(values::graph_of),
-        ))
-        .field(plain(
+        ),
+        plain(
             "after",
             TypeRef::named("Value"),
             "What is now; null when nobody says it any longer, or there is none.",
             |change| ChangeParts::of(&change.what).after.as_ref().map(values::graph_of),
-        ))
-        .field(
-            Field::new("source", TypeRef::named_nn("Source"), |ctx| {
-                FieldFuture::new(async move {
-                    let change = ctx.parent_value.try_downcast_ref::<Arc<Change>>()?;
-                    Ok(Some(FieldValue::owned_any(change.source.clone())))
-                })
-            })
-            .description("Who says it."),
-        )
-        .field(
-            Field::new("item", TypeRef::named("Item"), |ctx| {
-                FieldFuture::new(async move {
-                    let change = ctx.parent_value.try_downcast_ref::<Arc<Change>>()?;
-                    let found = items::value_of(ctx.ctx, change.item, At::Now).await;
-                    or_null(ctx.ctx, found.map_err(Into::into))
-                })
-            })
-            .description("The item as it is now."),
-        );
-    let change = texts().into_iter().fold(change, Object::field);
+        ),
+    ]
+}
+
+fn ends() -> [Field; 2] {
+    let source = Field::new("source", TypeRef::named_nn("Source"), |ctx| {
+        FieldFuture::new(async move {
+            let change = ctx.parent_value.try_downcast_ref::<Arc<Change>>()?;
+            Ok(Some(FieldValue::owned_any(change.source.clone())))
+        })
+    });
+    let item = Field::new("item", TypeRef::named("Item"), |ctx| {
+        FieldFuture::new(async move {
+            let change = ctx.parent_value.try_downcast_ref::<Arc<Change>>()?;
+            let found = items::value_of(ctx.ctx, change.item, At::Now).await;
+            or_null(ctx.ctx, found.map_err(Into::into))
+        })
+    });
+    [source.description("Who says it."), item.description("The item as it is now.")]
+}
+
+/// The types of history.
+pub(super) fn types() -> Vec<Object> {
+    let change = Object::new("Change").description("One line of history.");
+    let fields = numbers_and_moments().into_iter().chain(ends()).chain(texts());
+    let change = fields.fold(change, Object::field);
     let edge = Object::new("ChangeEdge")
         .description("A change of a page.")
         .field(lists::cursor_field::<Arc<Change>>())
@@ -188,7 +180,7 @@ pub(super) fn subscription() -> Subscription {
             };
             let names = super::item_type::texts(&ctx, "classes")?;
             let classes = crate::api::rest::filter::classes(names, &app.catalog)?;
-            let feed = Feed::open(app.items.clone(), after, classes)?;
+            let feed = Feed::open(Arc::clone(&app.items), after, classes)?;
             let batches = batches(app.clone(), principal, feed);
             Ok(batches.map(|batch| batch.map(FieldValue::owned_any)))
         })
@@ -202,9 +194,7 @@ pub(super) fn subscription() -> Subscription {
         InputValue::new("classes", TypeRef::named_nn_list(TypeRef::STRING))
             .description("Names of classes; without it, all."),
     );
-    Subscription::new("Subscription")
-        .description("What can be listened to.")
-        .field(changes)
+    Subscription::new("Subscription").description("What can be listened to.").field(changes)
 }
 
 fn batches(

@@ -120,7 +120,8 @@ pub(super) fn measure(
     let operation = find(document, operation)?;
     let mut measuring =
         Measuring { document, operation, variables, cost: Cost::default(), open: Vec::new() };
-    measuring.set(&operation.selection_set.node, Place { entries: 1, depth: 1, is_schema: false })?;
+    measuring
+        .set(&operation.selection_set.node, Place { entries: 1, depth: 1, is_schema: false })?;
     let cost = measuring.cost;
     if cost.total > COST_MAX {
         let detail = format!(

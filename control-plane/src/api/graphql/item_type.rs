@@ -62,18 +62,12 @@ fn shared_fields() -> Vec<Field> {
         known("state", TypeRef::named_nn("ItemState"), "Where it is in its life.", |node| {
             values::member(node.state.name())
         }),
-        whole(
-            "firstSeen",
-            TypeRef::named_nn("Time"),
-            "When it was first observed.",
-            |item| Ok(Some(values::time(item.first_seen))),
-        ),
-        whole(
-            "lastSeen",
-            TypeRef::named_nn("Time"),
-            "When it was last observed.",
-            |item| Ok(Some(values::time(item.last_seen))),
-        ),
+        whole("firstSeen", TypeRef::named_nn("Time"), "When it was first observed.", |item| {
+            Ok(Some(values::time(item.first_seen)))
+        }),
+        whole("lastSeen", TypeRef::named_nn("Time"), "When it was last observed.", |item| {
+            Ok(Some(values::time(item.last_seen)))
+        }),
         whole(
             "revision",
             TypeRef::named_nn("Count"),
@@ -94,9 +88,8 @@ pub(super) fn interfaces() -> [Interface; 2] {
     let node = Interface::new("Node")
         .description("Something with an id.")
         .field(InterfaceField::new("id", TypeRef::named_nn(TypeRef::ID)).description("Its id."));
-    let mut item = Interface::new("Item")
-        .description("A configuration item of any class.")
-        .implement("Node");
+    let mut item =
+        Interface::new("Item").description("A configuration item of any class.").implement("Node");
     let plain = [
         ("id", TypeRef::named_nn(TypeRef::ID), "Its id."),
         ("class", TypeRef::named_nn(TypeRef::STRING), "Its class."),
@@ -146,7 +139,8 @@ pub(super) fn class_type(class: &ClassDefinition) -> Object {
         let (key, kind): (String, Kind) = (attribute.name.to_string(), attribute.kind);
         let field = whole(&name, values::type_of(attribute), &attribute.doc, move |item| {
             let Some(value) = item.value(&key) else { return Ok(None) };
-            Ok(Some(values::typed(kind, value)?).filter(|value| *value != async_graphql::Value::Null))
+            Ok(Some(values::typed(kind, value)?)
+                .filter(|value| *value != async_graphql::Value::Null))
         });
         object = object.field(field);
     }
@@ -156,7 +150,9 @@ pub(super) fn class_type(class: &ClassDefinition) -> Object {
 /// The type of items whose class only newer agents know.
 pub(super) fn other_type() -> Object {
     let object = Object::new("OtherItem")
-        .description("An item of a class that this version does not know; its attributes are shown raw.")
+        .description(
+            "An item of a class that this version does not know; its attributes are shown raw.",
+        )
         .implement("Node")
         .implement("Item");
     shared_fields().into_iter().fold(object, Object::field)
@@ -216,7 +212,9 @@ fn provenance_field() -> Field {
             Ok(Some(FieldValue::list(said.into_iter().map(FieldValue::owned_any))))
         })
     })
-    .description("What each source says of one attribute, the winner first; empty when nobody looked.");
+    .description(
+        "What each source says of one attribute, the winner first; empty when nobody looked.",
+    );
     provenance_arguments().into_iter().fold(field, Field::argument)
 }
 
@@ -289,8 +287,7 @@ pub(super) async fn find<'a>(
     at: model::query::At,
 ) -> Result<Option<FieldValue<'a>>> {
     let app = app(context)?;
-    let question =
-        crate::api::rest::filter::question(&filter, &format!("items|{order:?}|{at:?}"));
+    let question = crate::api::rest::filter::question(&filter, &format!("items|{order:?}|{at:?}"));
     let request = lists::page(args, &question)?;
     let found = app
         .items
@@ -368,24 +365,21 @@ pub(super) fn page_types() -> Vec<Object> {
             })
             .description("The item."),
         );
-    let relations =
-        lists::connection_type::<Relation>("RelationConnection", "RelationEdge");
+    let relations = lists::connection_type::<Relation>("RelationConnection", "RelationEdge");
     vec![items, item_edge, relations, relation_edge()]
 }
 
 fn relation_edge() -> Object {
-    let field = |name: &str,
-                 of: TypeRef,
-                 doc: &str,
-                 get: fn(&RelatedItem) -> async_graphql::Value| {
-        Field::new(name, of, move |ctx| {
-            FieldFuture::new(async move {
-                let edge = ctx.parent_value.try_downcast_ref::<Arc<Edge<Relation>>>()?;
-                Ok(Some(FieldValue::value(get(&edge.node.0))))
+    let field =
+        |name: &str, of: TypeRef, doc: &str, get: fn(&RelatedItem) -> async_graphql::Value| {
+            Field::new(name, of, move |ctx| {
+                FieldFuture::new(async move {
+                    let edge = ctx.parent_value.try_downcast_ref::<Arc<Edge<Relation>>>()?;
+                    Ok(Some(FieldValue::value(get(&edge.node.0))))
+                })
             })
-        })
-        .description(doc)
-    };
+            .description(doc)
+        };
     Object::new("RelationEdge")
         .description("A relationship, as seen from the item that was asked about.")
         .field(lists::cursor_field::<Relation>())

@@ -50,11 +50,7 @@ pub(super) fn page(args: &ObjectAccessor<'_>, question: &str) -> Result<PageRequ
 
 impl<T> Connection<T> {
     /// A page of what the store found.
-    pub(super) fn new<S>(
-        request: &PageRequest,
-        found: Paged<S>,
-        node: impl Fn(S) -> T,
-    ) -> Self {
+    pub(super) fn new<S>(request: &PageRequest, found: Paged<S>, node: impl Fn(S) -> T) -> Self {
         let has_before = request.page.after.is_some();
         let edges = found.entries.into_iter().map(|(cursor, entry)| {
             let cursor = request.next(Some(&cursor), true);
@@ -96,8 +92,7 @@ pub(super) fn connection_type<T: Send + Sync + 'static>(name: &str, edge: &str) 
             Field::new("pageInfo", TypeRef::named_nn("PageInfo"), |ctx| {
                 FieldFuture::new(async move {
                     let page = ctx.parent_value.try_downcast_ref::<Connection<T>>()?;
-                    let cursor =
-                        |edge: Option<&Arc<Edge<T>>>| edge.map(|edge| edge.cursor.clone());
+                    let cursor = |edge: Option<&Arc<Edge<T>>>| edge.map(|edge| edge.cursor.clone());
                     Ok(Some(FieldValue::owned_any(PageInfo {
                         has_more: page.has_more,
                         has_before: page.has_before,
@@ -130,9 +125,7 @@ struct PageInfo {
 
 /// The types that all lists share.
 pub(super) fn shared_types() -> [Object; 2] {
-    let text = |value: &Option<String>| {
-        value.clone().map(|text| FieldValue::value(text.as_str()))
-    };
+    let text = |value: &Option<String>| value.clone().map(|text| FieldValue::value(text.as_str()));
     let page_info = Object::new("PageInfo")
         .description("Where a page lies in its list.")
         .field(
@@ -184,7 +177,9 @@ pub(super) fn shared_types() -> [Object; 2] {
         )
         .field(
             Field::new("precision", TypeRef::named_nn("CountPrecision"), |_| {
-                FieldFuture::new(async move { Ok(Some(FieldValue::value(values::member("exact")))) })
+                FieldFuture::new(
+                    async move { Ok(Some(FieldValue::value(values::member("exact")))) },
+                )
             })
             .description("Whether the number is exact."),
         );

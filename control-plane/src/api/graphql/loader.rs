@@ -52,9 +52,7 @@ impl Loader<ItemKey> for ItemLoader {
             let Some(at) = keys.first().map(ItemKey::moment) else { continue };
             let ids: Vec<ItemId> = keys.iter().map(|key| key.id).collect();
             let items = self.items.items(&ids, at).await?;
-            found.extend(
-                items.into_iter().map(|item| (ItemKey::new(item.id, at), Arc::new(item))),
-            );
+            found.extend(items.into_iter().map(|item| (ItemKey::new(item.id, at), Arc::new(item))));
         }
         Ok(found)
     }

@@ -88,9 +88,7 @@ pub(super) fn camel(name: &str) -> String {
 pub(super) fn pascal(name: &str) -> String {
     let camel = camel(name);
     let mut letters = camel.chars();
-    letters.next().map_or_else(String::new, |first| {
-        first.to_uppercase().chain(letters).collect()
-    })
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The type of a class.

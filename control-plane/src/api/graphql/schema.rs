@@ -119,8 +119,9 @@ fn items_field() -> Field {
     .argument(list("class", TypeRef::STRING, "Names of classes; without it, all."))
     .argument(list("states", "ItemState", "States of life."))
     .argument(
-        InputValue::new("text", TypeRef::named(TypeRef::STRING))
-            .description("Words of the title or an indexed text; every word must match, by prefix."),
+        InputValue::new("text", TypeRef::named(TypeRef::STRING)).description(
+            "Words of the title or an indexed text; every word must match, by prefix.",
+        ),
     )
     .argument(
         InputValue::new("parent", TypeRef::named(TypeRef::ID)).description("Parts of this item."),
@@ -158,8 +159,7 @@ fn filter_of(ctx: &ResolverContext<'_>) -> Result<(Filter, Order)> {
         }
     }
     if conditions.len() > model::query::CONDITIONS_MAX {
-        let detail =
-            format!("a filter has at most {} conditions", model::query::CONDITIONS_MAX);
+        let detail = format!("a filter has at most {} conditions", model::query::CONDITIONS_MAX);
         return Err(ApiError::invalid("where", detail).into());
     }
     let order = match ctx.args.get("order").filter(|order| !order.is_null()) {
@@ -261,11 +261,7 @@ fn enumerations() -> Vec<Enum> {
             "Whether an agent's stream is open.",
             &["connected", "disconnected", "revoked"],
         ),
-        enumeration(
-            "AttributeNature",
-            "Whether an attribute makes history.",
-            &["fact", "reading"],
-        ),
+        enumeration("AttributeNature", "Whether an attribute makes history.", &["fact", "reading"]),
     ]
 }
 
@@ -370,8 +366,8 @@ mod tests {
             else {
                 continue;
             };
-            let is_known = classes.iter().any(|class| class == name)
-                || names::TAKEN_TYPES.contains(&name);
+            let is_known =
+                classes.iter().any(|class| class == name) || names::TAKEN_TYPES.contains(&name);
             assert!(is_known, "{name} is not among the taken names");
         }
     }

@@ -12,12 +12,8 @@ use model::{AttributeDefinition, Kind, Timestamp, Unit, Value};
 
 /// The scalars of our own.
 pub(super) fn scalars() -> Vec<Scalar> {
-    let is_count = |value: &GraphValue| {
-        matches!(value, GraphValue::Number(number) if number.as_u64().is_some())
-    };
-    let is_integer = |value: &GraphValue| {
-        matches!(value, GraphValue::Number(number) if number.is_i64() || number.is_u64())
-    };
+    let is_count = |value: &GraphValue| matches!(value, GraphValue::Number(number) if number.as_u64().is_some());
+    let is_integer = |value: &GraphValue| matches!(value, GraphValue::Number(number) if number.is_i64() || number.is_u64());
     let is_text = |value: &GraphValue| matches!(value, GraphValue::String(_));
     vec![
         Scalar::new("Bytes").description("A number of bytes, up to 2^63.").validator(is_count),
@@ -59,7 +55,8 @@ pub(super) fn typed(kind: Kind, value: &Value) -> Result<GraphValue, ApiError> {
     if value.fits(kind) {
         return Ok(graph_of(value));
     }
-    let detail = "the stored value has another form than the class declares; ask for its provenance";
+    let detail =
+        "the stored value has another form than the class declares; ask for its provenance";
     Err(ApiError::invalid("attribute", detail))
 }
 

@@ -9,8 +9,8 @@ use crate::api::auth::Action;
 use crate::api::auth::layer::Caller;
 use crate::api::error::{ApiError, Code};
 use crate::app::App;
-use async_graphql::http::{WebSocketProtocols, WsMessage};
 use async_graphql::dynamic::Schema;
+use async_graphql::http::{WebSocketProtocols, WsMessage};
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::response::{IntoResponse, Response};
 use futures::{SinkExt, StreamExt};
@@ -73,12 +73,9 @@ async fn serve(socket: WebSocket, executor: Executor, app: App) {
         _ => None,
     });
     let incoming = Box::pin(incoming);
-    let answers = async_graphql::http::WebSocket::new(
-        executor,
-        incoming,
-        WebSocketProtocols::GraphQLWS,
-    )
-    .keepalive_timeout(SILENCE_MAX);
+    let answers =
+        async_graphql::http::WebSocket::new(executor, incoming, WebSocketProtocols::GraphQLWS)
+            .keepalive_timeout(SILENCE_MAX);
     let mut answers = Box::pin(answers);
     loop {
         let answer = tokio::select! {

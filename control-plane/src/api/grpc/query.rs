@@ -19,6 +19,7 @@ use proto::v1::{
     Change, GetItemRequest, Item, ListChangesRequest, ListChangesResponse, ListItemsRequest,
     ListItemsResponse, WatchRequest,
 };
+use std::sync::Arc;
 use tonic::{Request, Response, Status};
 
 /// The query service.
@@ -112,7 +113,7 @@ impl Query for Service {
         let request = request.into_inner();
         let classes = filter::classes(request.classes, &self.app.catalog)?;
         let after = (request.after_revision != 0).then_some(Revision(request.after_revision));
-        let feed = Feed::open(self.app.items.clone(), after, classes)?;
+        let feed = Feed::open(Arc::clone(&self.app.items), after, classes)?;
         Ok(Response::new(watch(self.app.clone(), principal, feed).boxed()))
     }
 }

@@ -109,8 +109,7 @@ pub async fn show(
 ) -> Result<Json<AgentView>, ApiError> {
     caller.may(Action::AgentsRead)?;
     let asked: AgentId = id("agent", &text)?;
-    let agent =
-        app.fleet.agent(asked).await?.ok_or_else(|| ApiError::not_found("agent", &text))?;
+    let agent = app.fleet.agent(asked).await?.ok_or_else(|| ApiError::not_found("agent", &text))?;
     let mut view = view(&app, &agent).await?;
     if let Some(item) = app.fleet.host_item(agent.id).await? {
         let scopes = app.items.scopes(item).await?;

@@ -88,7 +88,8 @@ async fn page(
     parameters.finish()?;
     let found = app.items.changes(&filter, &request.page).await?;
     Ok(Json(ChangePage {
-        next_page_token: request.next(found.entries.last().map(|(cursor, _)| cursor), found.has_more),
+        next_page_token: request
+            .next(found.entries.last().map(|(cursor, _)| cursor), found.has_more),
         changes: found.entries.iter().map(|(_, change)| change.into()).collect(),
     }))
 }

@@ -49,11 +49,13 @@ pub async fn stream(
     // A browser that reconnects sends both, and knows more by its own id.
     let after = match resumed.or(asked) {
         None => None,
-        Some(text) => Some(Revision(text.trim().parse().map_err(|_| {
-            ApiError::invalid("after", "`after` is the number of a revision")
-        })?)),
+        Some(text) => Some(Revision(
+            text.trim()
+                .parse()
+                .map_err(|_| ApiError::invalid("after", "`after` is the number of a revision"))?,
+        )),
     };
-    let feed = Feed::open(app.items.clone(), after, Vec::new())?;
+    let feed = Feed::open(std::sync::Arc::clone(&app.items), after, Vec::new())?;
     let events = Events {
         agents: app.streams.changed(),
         fleet: app.fleet.changed(),
@@ -99,24 +101,20 @@ impl Events {
     }
 
     async fn next(&mut self) -> Result<Option<Event>, ApiError> {
-        loop {
-            tokio::select! {
-                () = self.app.stopping.cancelled() => return Ok(None),
-                batch = self.feed.next() => {
-                    let batch = batch?;
-                    let changes = batch.changes.iter().map(Into::into).collect();
-                    let body = ChangeEvent { revision: batch.revision.0, changes };
-                    return Ok(Some(event("change", &body).id(batch.revision.0.to_string())));
-                }
-                Ok(()) = self.agents.changed() => return Ok(Some(self.agents_event().await?)),
-                Ok(()) = self.fleet.changed() => return Ok(Some(self.agents_event().await?)),
-                _ = self.pings.tick() => {
-                    if !self.app.accounts.is_still(&self.principal).await? {
-                        return Ok(None);
-                    }
-                    let revision = self.feed.last().0;
-                    return Ok(Some(event("ping", &json!({ "revision": revision }))));
-                }
+        tokio::select! {
+            () = self.app.stopping.cancelled() => Ok(None),
+            batch = self.feed.next() => {
+                let batch = batch?;
+                let changes = batch.changes.iter().map(Into::into).collect();
+                let body = ChangeEvent { revision: batch.revision.0, changes };
+                Ok(Some(event("change", &body).id(batch.revision.0.to_string())))
+            }
+            Ok(()) = self.agents.changed() => Ok(Some(self.agents_event().await?)),
+            Ok(()) = self.fleet.changed() => Ok(Some(self.agents_event().await?)),
+            _ = self.pings.tick() => {
+                let is_still = self.app.accounts.is_still(&self.principal).await?;
+                let revision = self.feed.last().0;
+                Ok(is_still.then(|| event("ping", &json!({ "revision": revision }))))
             }
         }
     }

@@ -97,10 +97,8 @@ pub fn classes(names: Vec<String>, catalog: &Catalog) -> Result<Vec<Name>, ApiEr
         .map(|name| match catalog.class(&name) {
             Some(class) => Ok(class.name.clone()),
             None => {
-                let detail = format!(
-                    "there is no class `{}`; /api/v1/classes lists them",
-                    shortened(&name)
-                );
+                let detail =
+                    format!("there is no class `{}`; /api/v1/classes lists them", shortened(&name));
                 Err(ApiError::invalid("class", detail))
             }
         })
@@ -238,8 +236,7 @@ mod tests {
     fn values_have_the_form_that_the_catalog_declares() {
         let catalog = Catalog::built_in();
         let host = vec![Name::from("host")];
-        let condition =
-            |name, value| condition(&catalog, &host, name, Comparison::Equal, value);
+        let condition = |name, value| condition(&catalog, &host, name, Comparison::Equal, value);
         assert_eq!(condition("memory_bytes", "5").unwrap().value, Value::Integer(5));
         assert!(condition("memory_bytes", "five").is_err());
         assert!(condition("no_such_attribute", "5").is_err());

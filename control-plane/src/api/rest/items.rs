@@ -69,7 +69,8 @@ pub async fn list(
     parameters.finish()?;
     let found = app.items.find(&filter, order, &request.page, at).await?;
     Ok(Json(ItemPage {
-        next_page_token: request.next(found.entries.last().map(|(cursor, _)| cursor), found.has_more),
+        next_page_token: request
+            .next(found.entries.last().map(|(cursor, _)| cursor), found.has_more),
         items: found.entries.iter().map(|(_, item)| item.into()).collect(),
     }))
 }
@@ -125,7 +126,8 @@ pub async fn relations(
         app.items.item(asked, at).await?.ok_or_else(|| ApiError::not_found("item", &text))?;
     let found = app.items.related(item.id, &verbs, &request.page, at).await?;
     Ok(Json(RelationPage {
-        next_page_token: request.next(found.entries.last().map(|(cursor, _)| cursor), found.has_more),
+        next_page_token: request
+            .next(found.entries.last().map(|(cursor, _)| cursor), found.has_more),
         relations: found.entries.iter().map(|(_, related)| related.into()).collect(),
     }))
 }

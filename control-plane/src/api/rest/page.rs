@@ -30,12 +30,14 @@ impl PageRequest {
     pub fn take(parameters: &mut Parameters, question: &str) -> Result<Self, ApiError> {
         let size = match parameters.one("page_size")? {
             None => PAGE_SIZE_DEFAULT,
-            Some(text) => text.parse().ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size)).ok_or_else(
-                || {
-                    let detail = format!("`page_size` is from 1 to {PAGE_SIZE_MAX}");
-                    ApiError::invalid("page_size", detail).with("max", PAGE_SIZE_MAX)
-                },
-            )?,
+            Some(text) => {
+                text.parse().ok().filter(|size| (1..=PAGE_SIZE_MAX).contains(size)).ok_or_else(
+                    || {
+                        let detail = format!("`page_size` is from 1 to {PAGE_SIZE_MAX}");
+                        ApiError::invalid("page_size", detail).with("max", PAGE_SIZE_MAX)
+                    },
+                )?
+            }
         };
         let token = parameters.one("page_token")?.unwrap_or_default();
         Self::of(size, &token, question)

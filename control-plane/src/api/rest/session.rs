@@ -76,10 +76,8 @@ pub async fn set_up(
     caller: Caller,
     Body(request): Body<SetupRequest>,
 ) -> Result<Response, ApiError> {
-    let opened = app
-        .accounts
-        .set_up(&request.code, &request.name, request.password, caller.address)
-        .await?;
+    let opened =
+        app.accounts.set_up(&request.code, &request.name, request.password, caller.address).await?;
     Ok(opened_response(&app, opened))
 }
 

@@ -127,10 +127,12 @@ pub async fn list(
         } else {
             ACCESS_CURSOR.to_owned()
         };
-        let mut tokens: Vec<TokenView> =
-            found.iter().map(|token| join_view(token, now)).collect();
+        let mut tokens: Vec<TokenView> = found.iter().map(|token| join_view(token, now)).collect();
         if is_full {
-            return Ok(Json(TokenPage { tokens, next_page_token: request.next(Some(&next), true) }));
+            return Ok(Json(TokenPage {
+                tokens,
+                next_page_token: request.next(Some(&next), true),
+            }));
         }
         // What is left of the page goes to the access tokens, so that a short list is one page.
         let left = size.saturating_sub(u32::try_from(tokens.len()).unwrap_or(size));

@@ -6,8 +6,8 @@
 
 use super::tokens::{labels_from, labels_text};
 use super::{
-    AgentRecord, COMPLAINTS_MAX, CertificateError, Contact, Enrollment,
-    GivenCertificate, JoinTokenRecord, Renewal,
+    AgentRecord, COMPLAINTS_MAX, CertificateError, Contact, Enrollment, GivenCertificate,
+    JoinTokenRecord, Renewal,
 };
 use crate::database::DatabaseError;
 use model::{AgentId, Timestamp};

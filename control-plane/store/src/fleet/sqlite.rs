@@ -3,8 +3,8 @@
 //! Deliberately thin: the statements stand beside the conversion of their rows.
 
 use super::{
-    AgentFinding, AgentRecord, CertificateError, Contact, EnrollError,
-    Enrollment, Fleet, JoinTokenRecord, OnboardingStep, Renewal, TaskStatus, agents, onboarding, tasks, tokens,
+    AgentFinding, AgentRecord, CertificateError, Contact, EnrollError, Enrollment, Fleet,
+    JoinTokenRecord, OnboardingStep, Renewal, TaskStatus, agents, onboarding, tasks, tokens,
 };
 use crate::database::{Database, DatabaseError};
 use async_trait::async_trait;
