@@ -41,10 +41,14 @@ impl Child {
         let file = File::create(log).with_context(cannot)?;
         command.stdin(Stdio::null()).stdout(file.try_clone().with_context(cannot)?).stderr(file);
         command.process_group(0);
-        #[cfg(target_os = "linux")]
-        // SAFETY: prctl is safe to call between fork and exec, and the closure does nothing else.
+        // SAFETY: all that the closure calls is safe to call between fork and exec; it neither allocates nor locks.
         unsafe {
             command.pre_exec(|| {
+                // A child inherits which signals are blocked, and we block those that ask to stop.
+                let mut none: libc::sigset_t = std::mem::zeroed();
+                libc::sigemptyset(&raw mut none);
+                libc::pthread_sigmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+                #[cfg(target_os = "linux")]
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM);
                 Ok(())
             });
@@ -149,6 +153,16 @@ mod tests {
         let (_sender, insist) = std::sync::mpsc::channel();
         child.stop(Duration::from_millis(100), &insist);
         assert!(child.ended().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_child_hears_the_request_although_we_block_the_signal() {
+        use std::os::unix::process::ExitStatusExt;
+        let stop = crate::up::signals::listen().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let mut child = start("exec sleep 600", &directory.path().join("child.log"));
+        child.stop(Duration::from_secs(60), &stop);
+        assert_eq!(child.ended().unwrap().unwrap().signal(), Some(libc::SIGTERM));
     }
 
     #[test]
