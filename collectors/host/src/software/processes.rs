@@ -1,8 +1,8 @@
 //! The scope `processes`: what runs, what it listens on and what it is connected to, in one pass over /proc.
 //!
 //! Processes of one unit or container with one executable and like arguments are one item; pid, start and number
-//! are readings. Kernel threads are folded by the name of their kind. Sockets come from /proc/net of each network
-//! namespace and are joined to processes by inode number; connected sockets become relations per process, remote
+//! are readings. Kernel threads are folded by the name of their kind. Sockets of each network namespace come from the
+//! kernel and are joined to processes by inode number; connected sockets become relations per process, remote
 //! address and port. The control plane makes endpoints of those; none are emitted here.
 //!
 //! A process younger than [`YOUNG_SECONDS`] is left to the next look unless it listens: commands of shells and
@@ -10,6 +10,7 @@
 //!
 //! Deliberately not here: rates and top lists (series), Unix sockets.
 
+mod diag;
 mod fold;
 mod owner;
 mod sockets;
@@ -77,7 +78,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     if table.processes.is_empty() {
         return Coverage::not_present("the target's /proc shows no process");
     }
-    let namespaces = sockets::read(&proc, &table);
+    let namespaces = sockets::read(&proc, &table, target.is_live());
     let users = super::accounts::names_by_number(target);
     let (owned, denied) = socket_owners(&proc, &table, &namespaces);
     let groups = grouped(&table, &namespaces, &owned);

@@ -290,6 +290,94 @@ async fn certificates_are_those_of_openssl() {
     assert_eq!(keys.into_iter().collect::<Vec<_>>(), ["EC P-384", "Ed25519", "RSA 2048"]);
 }
 
+/// A program that listens in a network namespace of its own, as in a container; it ends with its input.
+const LISTENER: &str = "use IO::Socket::INET; my $s = IO::Socket::INET->new(Listen => 1, LocalAddr => '0.0.0.0') or die; \
+     $| = 1; print $s->sockport, \"\\n\"; <STDIN>;";
+
+/// Starts it, before it the words of `wrapper`; gives the process and its port.
+fn start_listener(wrapper: &[&str]) -> (std::process::Child, String) {
+    use std::io::{BufRead, BufReader};
+    use std::process::{Command, Stdio};
+    let words = [wrapper, &["perl", "-e", LISTENER]].concat();
+    let mut child = Command::new(words[0])
+        .args(&words[1..])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut port = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut port).unwrap();
+    assert!(!port.trim().is_empty(), "needs root, and apt-get install util-linux perl-base");
+    (child, port.trim().to_owned())
+}
+
+/// Ends it by the end of its input.
+fn end_listener(mut child: std::process::Child) {
+    drop(child.stdin.take());
+    child.wait().unwrap();
+}
+
+#[tokio::test]
+async fn a_listener_in_another_network_namespace_is_not_one_of_the_host() {
+    let (child, port) = start_listener(&["unshare", "--net"]);
+    let look = testing::look(&HostCollector, &this_host(), "processes").await.unwrap();
+    end_listener(child);
+    let seen = the(&look.observations, "listening_endpoint", "port", &port);
+    assert_eq!(line(seen, "program"), "perl");
+    assert_ne!(line(seen, "namespace"), "host");
+    assert!(!seen.facts.contains_key("is_exposed"));
+}
+
+/// Runs `work` on a thread that has given up root; the other threads keep it.
+#[expect(unsafe_code, reason = "credentials of one thread are changed by the system calls themselves")]
+fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    const NOBODY: libc::uid_t = 65_534;
+    std::thread::scope(|scope| {
+        scope
+            .spawn(|| {
+                // SAFETY: the calls take numbers and an empty list, and change this thread only.
+                let results = unsafe {
+                    [
+                        libc::syscall(libc::SYS_setgroups, 0, std::ptr::null::<libc::gid_t>()),
+                        libc::syscall(libc::SYS_setresgid, NOBODY, NOBODY, NOBODY),
+                        libc::syscall(libc::SYS_setresuid, NOBODY, NOBODY, NOBODY),
+                    ]
+                };
+                assert_eq!(results, [0; 3], "needs root");
+                work()
+            })
+            .join()
+            .unwrap()
+    })
+}
+
+#[test]
+fn without_root_what_is_denied_is_not_looked_at_and_the_rest_is_seen() {
+    let (child, port) = start_listener(&[]);
+    let looks = as_nobody(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        ["accounts", "processes"].map(|scope| {
+            runtime.block_on(testing::look(&HostCollector, &this_host(), scope)).unwrap()
+        })
+    });
+    end_listener(child);
+    for look in &looks {
+        assert_eq!(look.coverage.status, CoverageStatus::Partial);
+        assert_eq!(look.coverage.reason, model::run::CoverageReason::PermissionDenied);
+        assert!(look.coverage.detail.contains("run the agent as root"), "{}", look.coverage.detail);
+    }
+    let root = the(&looks[0].observations, "user_account", "name", "root");
+    assert_eq!(line(root, "uid"), "0");
+    for withheld in ["password_state", "password_changed_at", "authorized_keys"] {
+        assert!(!root.facts.contains_key(withheld), "{withheld}");
+    }
+    let seen = the(&looks[1].observations, "listening_endpoint", "port", &port);
+    assert_eq!(line(seen, "address"), "0.0.0.0");
+    assert_eq!(line(seen, "is_exposed"), "true");
+    assert!(!seen.facts.contains_key("program"));
+    assert!(of_class(&looks[1].observations, "process").len() > 10);
+}
+
 #[tokio::test]
 async fn every_scope_holds_to_manifest_and_catalog() {
     for scope in [

@@ -118,17 +118,19 @@ pub(super) fn walk(target: &Target, roots: &[&str], accepts: fn(&str) -> bool) -
         };
         for entry in entries.flatten().take(files::ENTRIES_MAX) {
             let Ok(name) = entry.file_name().into_string() else { continue };
-            let path = format!("{folder}/{name}");
             let Ok(kind) = entry.file_type() else { continue };
+            // The links by which authorities are found have names of their own and are most of the entries.
+            if !kind.is_dir() && !accepts(&name) {
+                continue;
+            }
+            let path = format!("{folder}/{name}");
             if is_trust_store(&path) || (kind.is_symlink() && leads_to_trust_store(&entry.path())) {
                 continue;
             }
-            if kind.is_dir() {
-                if depth < DEPTH_MAX {
-                    waiting.push((path, depth + 1));
-                }
-            } else if accepts(&name) {
+            if !kind.is_dir() {
                 found.files.push(path);
+            } else if depth < DEPTH_MAX {
+                waiting.push((path, depth + 1));
             }
         }
         found.folders.push(folder);
@@ -146,6 +148,6 @@ fn accepts_path(path: &str, accepts: fn(&str) -> bool) -> bool {
 fn leads_to_trust_store(link: &Path) -> bool {
     std::fs::read_link(link).is_ok_and(|to| {
         let to = to.to_string_lossy();
-        is_trust_store(&to) || to.contains("share/ca-certificates") || !to.contains('/')
+        to.contains("share/ca-certificates") || !to.contains('/') || is_trust_store(&to)
     })
 }

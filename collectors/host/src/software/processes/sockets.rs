@@ -1,14 +1,16 @@
-//! The sockets of each network namespace, from /proc/net.
+//! The sockets of each network namespace: asked of the kernel, or from /proc/net where that is not possible.
 //!
 //! A TCP socket in `LISTEN` and an unconnected UDP socket are listeners; a connected socket whose local end is one
 //! of the listeners was accepted there, any other was opened by its process. UDP sockets on a port that the kernel
 //! picked are the client's half of some question, and no listeners.
 
 use super::super::directory::Directory;
+use super::diag::{self, Lines};
 use super::table::Table;
 use model::classes::listening_endpoint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 /// The most sockets of a host that are looked at.
 pub(super) const SOCKETS_MAX: usize = 60_000;
@@ -100,15 +102,16 @@ impl SocketTable {
 /// One line of a table of /proc/net.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Line {
-    local: (IpAddr, u16),
-    remote: (IpAddr, u16),
-    state: u8,
-    uid: u32,
-    inode: u64,
+    pub(super) local: (IpAddr, u16),
+    pub(super) remote: (IpAddr, u16),
+    pub(super) state: u8,
+    pub(super) uid: u32,
+    pub(super) inode: u64,
 }
 
-/// Reads the sockets of all namespaces that a process of the table is in.
-pub(super) fn read(proc: &Directory, table: &Table) -> SocketTable {
+/// Reads the sockets of all namespaces that a process of the table is in. `is_live`: /proc is that of the running
+/// kernel, so that it can be asked.
+pub(super) fn read(proc: &Directory, table: &Table, is_live: bool) -> SocketTable {
     let mut sockets = SocketTable::default();
     let mut seen: BTreeMap<Namespace, u32> = BTreeMap::new();
     for process in table.processes.iter().filter(|process| !process.is_kernel) {
@@ -123,10 +126,42 @@ pub(super) fn read(proc: &Directory, table: &Table) -> SocketTable {
     }
     let mut buffer = Vec::new();
     let ephemeral = ephemeral_ports(proc, &mut buffer);
+    let mut answers = if is_live { asked(table, &seen) } else { BTreeMap::new() };
+    // A recorded tree may have only the host's own tables; an agent in a container sees its own there instead.
+    let is_own = !is_live || table.is_in_host_namespace;
+    let folder = |namespace: Namespace, pid: u32| {
+        if is_own && namespace == Namespace::HOST { "net".to_owned() } else { format!("{pid}/net") }
+    };
     for (namespace, pid) in seen {
-        sockets.read_namespace(proc, (namespace, pid), ephemeral, &mut buffer);
+        let lines = answers
+            .remove(&namespace)
+            .unwrap_or_else(|| sockets.tables(proc, &folder(namespace, pid), &mut buffer));
+        sockets.add_namespace(namespace, &lines, ephemeral);
     }
     sockets
+}
+
+/// What the kernel answers for each namespace; those that it does not answer for are missing.
+fn asked(table: &Table, seen: &BTreeMap<Namespace, u32>) -> BTreeMap<Namespace, Lines> {
+    let mut answers = BTreeMap::new();
+    if table.is_in_host_namespace
+        && let Ok(lines) = diag::dump()
+    {
+        answers.insert(Namespace::HOST, lines);
+    }
+    let others: Vec<(Namespace, u32)> =
+        seen.iter().filter(|(of, _)| **of != Namespace::HOST).map(|(of, pid)| (*of, *pid)).collect();
+    if others.is_empty() {
+        return answers;
+    }
+    let paths: Vec<PathBuf> =
+        others.iter().map(|(_, pid)| PathBuf::from(format!("/proc/{pid}/ns/net"))).collect();
+    for ((namespace, _), lines) in others.into_iter().zip(diag::dump_of(&paths)) {
+        if let Ok(lines) = lines {
+            answers.insert(namespace, lines);
+        }
+    }
+    answers
 }
 
 fn label(namespace: Namespace, first: &super::table::Process) -> String {
@@ -149,47 +184,48 @@ fn ephemeral_ports(proc: &Directory, buffer: &mut Vec<u8>) -> (u16, u16) {
 }
 
 impl SocketTable {
-    fn read_namespace(
-        &mut self,
-        proc: &Directory,
-        (namespace, pid): (Namespace, u32),
-        ephemeral: (u16, u16),
-        buffer: &mut Vec<u8>,
-    ) {
-        let mut connected = Vec::new();
-        let mut by_end: BTreeMap<(&'static str, IpAddr, u16), usize> = BTreeMap::new();
+    /// The sockets of a namespace by the kernel's text tables.
+    fn tables(&mut self, proc: &Directory, folder: &str, buffer: &mut Vec<u8>) -> Lines {
+        let mut lines = Vec::new();
         for (protocol, file) in [("tcp", "tcp"), ("tcp", "tcp6"), ("udp", "udp"), ("udp", "udp6")] {
-            let read = match namespace {
-                // A recorded tree may have only the host's own tables.
-                Namespace::HOST => proc.read(&format!("net/{file}"), TABLE_BYTES_MAX, buffer),
-                Namespace(_) => proc.read(&format!("{pid}/net/{file}"), TABLE_BYTES_MAX, buffer),
-            };
-            if read.is_err() {
+            if proc.read(&format!("{folder}/{file}"), TABLE_BYTES_MAX, buffer).is_err() {
                 // A kernel without IPv6 has no such file; a process may have ended with its namespace.
                 continue;
             }
             self.is_cut |= buffer.len() >= TABLE_BYTES_MAX;
-            for line in buffer.split(|byte| *byte == b'\n').skip(1).filter_map(parse_line) {
-                if self.listener_inodes.len() + self.connections.len() >= SOCKETS_MAX {
-                    self.is_cut = true;
-                    return;
-                }
-                match role(protocol, &line, ephemeral) {
-                    Role::Listens => {
-                        let end = (protocol, line.local.0, line.local.1);
-                        let index = *by_end.entry(end).or_insert_with(|| {
-                            self.listeners.push(listener(namespace, protocol, &line));
-                            self.listeners.len() - 1
-                        });
-                        self.namespaces.insert(namespace);
-                        self.listener_inodes.insert(line.inode, index);
-                    }
-                    Role::IsConnected => connected.push((protocol, line)),
-                    Role::None => {}
-                }
-            }
+            let rows = buffer.split(|byte| *byte == b'\n').skip(1);
+            lines.extend(rows.filter_map(parse_line).map(|line| (protocol, line)));
         }
-        for (protocol, line) in connected {
+        lines
+    }
+
+    /// Adds the listeners and connections of a namespace.
+    fn add_namespace(&mut self, namespace: Namespace, lines: &Lines, ephemeral: (u16, u16)) {
+        let mut by_end: BTreeMap<(&'static str, IpAddr, u16), usize> = BTreeMap::new();
+        for (protocol, line) in lines {
+            if role(protocol, line, ephemeral) != Role::Listens {
+                continue;
+            }
+            if self.listener_inodes.len() >= SOCKETS_MAX {
+                self.is_cut = true;
+                return;
+            }
+            let end = (*protocol, line.local.0, line.local.1);
+            let index = *by_end.entry(end).or_insert_with(|| {
+                self.listeners.push(listener(namespace, protocol, line));
+                self.listeners.len() - 1
+            });
+            self.namespaces.insert(namespace);
+            self.listener_inodes.insert(line.inode, index);
+        }
+        for (protocol, line) in lines {
+            if role(protocol, line, ephemeral) != Role::IsConnected {
+                continue;
+            }
+            if self.connections.len() >= SOCKETS_MAX {
+                self.is_cut = true;
+                return;
+            }
             let accepted = accepting(&by_end, protocol, line.local);
             if let Some(listener) = accepted.and_then(|index| self.listeners.get_mut(index)) {
                 listener.accepted += 1;

@@ -54,6 +54,8 @@ pub(super) struct Table {
     pub(super) uptime_ticks: u64,
     pub(super) is_cut: bool,
     pub(super) is_denied: bool,
+    /// Whether this process is in the network namespace of the host itself.
+    pub(super) is_in_host_namespace: bool,
 }
 
 /// What `/proc/PID/stat` says (proc_pid_stat(5)).
@@ -92,7 +94,9 @@ impl Table {
         pids.truncate(limit);
         pids.sort_unstable();
         let mut reader = Reader { proc, name: String::new(), buffer, is_denied: false };
-        let host = reader.namespace(1).or_else(|| reader.namespace_of("self"));
+        let own = reader.namespace_of("self");
+        let host = reader.namespace(1).or(own);
+        table.is_in_host_namespace = own.is_some() && own == host;
         reader.is_denied = false;
         table.processes = pids.into_iter().filter_map(|pid| reader.process(pid, host)).collect();
         table.is_denied |= reader.is_denied;
