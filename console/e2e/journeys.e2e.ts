@@ -207,6 +207,12 @@ test("an agent without rights says what it did not look at, and what would mend 
   await scopes.getByText("Partial").first().waitFor();
 });
 
+test("what is not there yet says why", async () => {
+  await tab.page.getByRole("button", { name: /^Topology/ }).click();
+  await tab.page.getByRole("dialog", { name: /^Topology/ }).getByText("comes with the topology work").waitFor();
+  await tab.page.keyboard.press("Escape");
+});
+
 test("a token's secret is shown once", async () => {
   await open("/settings/tokens");
   await tab.page.getByLabel("Name").fill("nightly export");

@@ -1,14 +1,15 @@
 /** What an agent looks at, how completely, and what would complete it; gaps first. */
 import type { Scope } from "../api/types.ts";
 import { t } from "../messages/index.ts";
-import { ScopeStatus } from "../ui/ScopeStatus.tsx";
+import { ScopeStatus, scopeStatus } from "../ui/ScopeStatus.tsx";
 import { Age } from "../ui/Time.tsx";
 import { formatNumber } from "../values/format.ts";
 
-const RANK = { not_looked_at: 0, partial: 1, complete: 2 } as const;
+const ORDER = ["not_looked_at", "partial", "restricted", "complete", "not_present"];
+const rank = (scope: Scope): number => ORDER.indexOf(scopeStatus(scope));
 
 export function ScopeTable({ scopes }: { scopes: Scope[] }) {
-  const sorted = scopes.toSorted((a, b) => RANK[a.status] - RANK[b.status] || a.scope.localeCompare(b.scope));
+  const sorted = scopes.toSorted((a, b) => rank(a) - rank(b) || a.scope.localeCompare(b.scope));
   if (sorted.length === 0) return null;
   return (
     <section className="panel">

@@ -1,6 +1,7 @@
 /** Small parts that the pages of agents share. */
 import type { Agent } from "../api/types.ts";
 import { t } from "../messages/index.ts";
+import { isGap } from "../ui/ScopeStatus.tsx";
 import { Shape } from "../ui/Status.tsx";
 import { useNow } from "../ui/Time.tsx";
 import { formatAge, formatNumber } from "../values/format.ts";
@@ -23,7 +24,7 @@ export function Expiry({ agent }: { agent: Agent }) {
 }
 
 export function AgentCoverage({ agent }: { agent: Agent }) {
-  const complete = agent.scopes.filter(({ status }) => status === "complete").length;
+  const complete = agent.scopes.filter((scope) => !isGap(scope)).length;
   const count = agent.scopes.length;
   if (count === 0) return <span className="muted">–</span>;
   const tone = complete === count ? "ok" : "warning";

@@ -26,7 +26,7 @@ function Cell({ item, attribute, isFlashing }: { item: Item; attribute: Attribut
   const text = value === undefined ? t("common.notLookedAt") : formatValue(value, attribute);
   const classes = [
     isNumeric(attribute) ? "number" : "",
-    value === undefined || value === null ? "cell-unknown" : "",
+    value === undefined || value === null || value === "" ? "cell-unknown" : "",
     isFlashing ? "flash" : "",
   ];
   return (

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { scopesQuery } from "../api/queries.ts";
 import type { AttributeDefinition, Item, Scope } from "../api/types.ts";
 import { t } from "../messages/index.ts";
-import { ScopeStatus } from "../ui/ScopeStatus.tsx";
+import { ScopeStatus, isGap } from "../ui/ScopeStatus.tsx";
 import { Age } from "../ui/Time.tsx";
 
 function Gap({ scope }: { scope: Scope }) {
@@ -19,9 +19,6 @@ function Gap({ scope }: { scope: Scope }) {
     </li>
   );
 }
-
-/** A complete scope can still name what it was not allowed to read of its items; what a machine does not have is no gap. */
-const isGap = ({ status, reason }: Scope): boolean => status !== "complete" || (reason !== "" && reason !== "not_present");
 
 export function Unseen({ item, attributes }: { item: Item; attributes: AttributeDefinition[] }) {
   const { data } = useQuery(scopesQuery(item.id));

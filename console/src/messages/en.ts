@@ -60,6 +60,7 @@ export const en = {
   "state.used_up": "Used up",
   "state.complete": "Complete",
   "state.partial": "Partial",
+  "state.restricted": "Restricted",
   "state.not_looked_at": "Not looked at",
   "state.not_present": "Not present",
   "state.hint.active": "Seen in the last complete look",

@@ -15,6 +15,7 @@ const TONES: { [status: string]: Tone } = {
   used_up: "unknown",
   complete: "ok",
   partial: "warning",
+  restricted: "warning",
   not_looked_at: "unknown",
   not_present: "unknown",
   done: "ok",
