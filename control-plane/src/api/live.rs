@@ -68,9 +68,8 @@ impl Feed {
             );
             return Err(lagged(detail, last, newest));
         }
-        let feed = Self { items, revisions, last, classes, next_at: Instant::now() };
-        feed.check(newest)?;
-        Ok(feed)
+        check(last, newest)?;
+        Ok(Self { items, revisions, last, classes, next_at: Instant::now() })
     }
 
     /// The last revision that was handed out.
@@ -92,7 +91,7 @@ impl Feed {
                 .map_err(|_| ApiError::new(Code::Unavailable, "the control plane stops"))?;
             tokio::time::sleep_until(self.next_at).await;
             let newest = *self.revisions.borrow_and_update();
-            self.check(newest)?;
+            check(last, newest)?;
             let mut changes = self.items.changes_after(last, BATCH_CHANGES_MAX).await?;
             self.next_at = Instant::now() + BATCH_INTERVAL;
             self.last = changes.last().map_or(newest, |change| change.revision);
@@ -104,21 +103,36 @@ impl Feed {
             }
         }
     }
+}
 
-    fn check(&self, newest: Revision) -> Result<(), ApiError> {
-        if newest.0.saturating_sub(self.last.0) <= BEHIND_MAX {
-            return Ok(());
-        }
-        let detail = format!(
-            "the subscriber has everything through revision {} and is more than {BEHIND_MAX} revisions behind; read everything anew and subscribe after revision {}",
-            self.last.0, newest.0
-        );
-        Err(lagged(detail, self.last, newest))
+/// Whether a subscriber that has everything through `last` may go on.
+fn check(last: Revision, newest: Revision) -> Result<(), ApiError> {
+    if newest.0.saturating_sub(last.0) <= BEHIND_MAX {
+        return Ok(());
     }
+    let detail = format!(
+        "the subscriber has everything through revision {} and is more than {BEHIND_MAX} revisions behind; read everything anew and subscribe after revision {}",
+        last.0, newest.0
+    );
+    Err(lagged(detail, last, newest))
 }
 
 fn lagged(detail: String, last: Revision, newest: Revision) -> ApiError {
     ApiError::new(Code::SubscriptionLagged, detail)
         .with("delivered_through", last.0)
         .with("resume_after", newest.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_subscriber_that_is_too_slow_is_told_what_it_has_and_from_where_to_go_on() {
+        assert!(check(Revision(5), Revision(5 + BEHIND_MAX)).is_ok());
+        let error = check(Revision(5), Revision(6 + BEHIND_MAX)).unwrap_err();
+        assert_eq!(error.code, Code::SubscriptionLagged);
+        assert_eq!(error.params.get("delivered_through"), Some(&5.into()));
+        assert_eq!(error.params.get("resume_after"), Some(&(6 + BEHIND_MAX).into()));
+    }
 }

@@ -6,6 +6,8 @@ mod access;
 #[cfg(test)]
 mod agents;
 #[cfg(test)]
+mod binary;
+#[cfg(test)]
 mod console;
 #[cfg(test)]
 mod contract;
@@ -19,6 +21,8 @@ mod graphql;
 mod grpc;
 #[cfg(test)]
 mod live;
+#[cfg(test)]
+mod remote;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
