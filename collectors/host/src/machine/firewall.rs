@@ -33,8 +33,10 @@ pub(super) fn look(seen: &mut Observation, target: &Target) -> bool {
         Ok(mut filter) => {
             filter.tables.sort();
             filter.tables.truncate(TABLES_MAX);
-            seen.set(&host::FIREWALL_TABLES, filter.tables);
-            // Without the running kernel there is nothing in force that could be seen.
+            // Only the running kernel knows that there are none.
+            if target.is_live() || !filter.tables.is_empty() {
+                seen.set(&host::FIREWALL_TABLES, filter.tables);
+            }
             if target.is_live() {
                 seen.set(&host::FIREWALL_ACTIVE, filter.rules > 0 || filter.has_old_rules);
                 if !filter.has_old_rules {

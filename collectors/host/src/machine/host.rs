@@ -34,8 +34,15 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
     kernel(&mut seen, target);
     capacity(&mut seen, target);
     let around = virtualization::look(target, processors.is_virtual);
-    seen.set(&host::VIRTUALIZATION, around.innermost());
-    seen.set(&host::HYPERVISOR, around.hypervisor.clone().unwrap_or_else(|| "none".to_owned()));
+    // A tree that shows no hardware does not say what its system runs on.
+    let is_shown = super::hardware::is_shown(target);
+    if is_shown || around.container.is_some() {
+        seen.set(&host::VIRTUALIZATION, around.innermost());
+    }
+    if is_shown {
+        let hypervisor = around.hypervisor.clone();
+        seen.set(&host::HYPERVISOR, hypervisor.unwrap_or_else(|| "none".to_owned()));
+    }
     resolution(&mut seen, target);
     reboot::look(&mut seen, target, around.container.is_some());
     cloud::look(&mut seen, target, run);
@@ -279,6 +286,37 @@ fn fingerprint(line: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_bare_tree_says_what_it_is_and_not_what_it_runs_on() {
+        let directory = tempfile::tempdir().unwrap();
+        for (path, text) in [
+            ("etc/os-release", "ID=debian\nPRETTY_NAME=\"Example 12\"\nVERSION_ID=\"12\"\n"),
+            ("etc/debian_version", "12.11\n"),
+            ("etc/hostname", "db1\n"),
+            ("etc/hosts", "127.0.1.1 db1.example.net db1\n"),
+            ("etc/machine-id", "0123456789abcdef0123456789abcdee\n"),
+        ] {
+            let path = directory.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let mut seen = Vec::new();
+        assert_eq!(collect(&target, &mut Run::new(&mut seen)).unwrap(), Coverage::complete());
+        let fact = |name: &str| seen[0].facts.get(name).map(model::Value::to_line);
+        assert_eq!(fact("fqdn").as_deref(), Some("db1.example.net"));
+        assert_eq!(fact("os_version").as_deref(), Some("12.11"));
+        assert_eq!(fact("time_zone").as_deref(), Some("UTC"));
+        for unknown in
+            ["virtualization", "hypervisor", "firewall_tables", "agent_version", "memory_bytes"]
+        {
+            assert_eq!(fact(unknown), None, "{unknown}");
+        }
+        assert!(seen[0].relations.is_empty());
+        let keys: Vec<_> = seen[0].keys.iter().map(|key| key.key_type).collect();
+        assert_eq!(keys, [KeyType::MachineId, KeyType::Fqdn, KeyType::HostName]);
+    }
 
     #[test]
     fn a_broken_public_key_has_no_fingerprint() {

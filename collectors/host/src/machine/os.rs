@@ -176,7 +176,7 @@ pub(super) fn compare_versions(one: &str, other: &str) -> std::cmp::Ordering {
         let (other_run, other_rest) = split_run(right);
         let order = match (digits(run), digits(other_run)) {
             (Some(a), Some(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
-            // `5.10` is later than `5.10-rc1`, and a number is later than a word.
+            // As in rpm, a number is later than a word: `362.8` came after `362.el9`.
             (Some(_), None) => std::cmp::Ordering::Greater,
             (None, Some(_)) => std::cmp::Ordering::Less,
             (None, None) => run.cmp(other_run),
@@ -188,11 +188,11 @@ pub(super) fn compare_versions(one: &str, other: &str) -> std::cmp::Ordering {
     }
 }
 
-/// The leading run of digits or of other letters, and the rest.
+/// The leading run of digits, of letters or of what separates them, and the rest.
 fn split_run(text: &[u8]) -> (&[u8], &[u8]) {
-    let is_number = text.first().is_some_and(u8::is_ascii_digit);
-    let length =
-        text.iter().position(|letter| letter.is_ascii_digit() != is_number).unwrap_or(text.len());
+    let kind = |letter: &u8| (letter.is_ascii_digit(), letter.is_ascii_alphabetic());
+    let first = text.first().map(kind);
+    let length = text.iter().position(|letter| Some(kind(letter)) != first).unwrap_or(text.len());
     text.split_at(length)
 }
 
@@ -252,6 +252,7 @@ mod tests {
             ("5.9", "5.10"),
             ("5.14.0-70.el9", "5.14.0-162.el9"),
             ("6.1", "6.1.0"),
+            ("5.14.0-362.el9.x86_64", "5.14.0-362.8.1.el9_3.x86_64"),
         ] {
             assert_eq!(compare_versions(less, more), Ordering::Less, "{less} {more}");
             assert_eq!(compare_versions(more, less), Ordering::Greater, "{less} {more}");

@@ -79,10 +79,10 @@ fn newest<'a>(releases: &'a [String], running: Option<&str>) -> Option<&'a str> 
         .map(String::as_str)
 }
 
-/// What stands after the numbers of a release: `amd64`, `generic`, `el9.x86_64`.
-fn flavor(release: &str) -> &str {
-    let start = release.find(|letter: char| letter.is_ascii_alphabetic()).unwrap_or(release.len());
-    release.get(start..).unwrap_or_default()
+/// What tells kernels apart that are built for different purposes: the letters of a release, `amd` or `generic`.
+/// Digits are left out, because distributions count in them (`el9_3`, `arch1`).
+fn flavor(release: &str) -> String {
+    release.chars().filter(char::is_ascii_alphabetic).collect()
 }
 
 #[cfg(test)]
@@ -117,6 +117,17 @@ mod tests {
         ];
         assert_eq!(reasons(&look_at(&files, false)), "kernel 6.1.0-13-amd64");
         assert_eq!(reasons(&look_at(&files, true)), "");
+    }
+
+    #[test]
+    fn a_minor_release_of_the_distribution_is_the_same_flavor() {
+        let files = [
+            ("proc/sys/kernel/osrelease", "5.14.0-362.el9.x86_64\n"),
+            ("lib/modules/5.14.0-362.el9.x86_64/vmlinuz", ""),
+            ("lib/modules/5.14.0-362.8.1.el9_3.x86_64/vmlinuz", ""),
+            ("lib/modules/5.14.0-400.rt14.el9.x86_64/vmlinuz", ""),
+        ];
+        assert_eq!(reasons(&look_at(&files, false)), "kernel 5.14.0-362.8.1.el9_3.x86_64");
     }
 
     #[test]

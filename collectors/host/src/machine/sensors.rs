@@ -30,9 +30,10 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
             None => name,
         };
         let name = if taken.insert(name.clone()) { name } else { format!("{name} {chip}") };
-        for file in list_dir(&directory).unwrap_or_default().into_iter().take(CHANNELS_MAX) {
-            if let Some(channel) = file.strip_suffix("_input") {
-                run.saw(hwmon_sensor(&directory, &name, channel));
+        let files = list_dir(&directory).unwrap_or_default();
+        for file in files.iter().take(CHANNELS_MAX) {
+            if let Some((channel, suffix)) = channel(file, &files) {
+                run.saw(hwmon_sensor(&directory, &name, channel, suffix));
             }
         }
     }
@@ -42,6 +43,16 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
         }
     }
     Ok(Coverage::complete())
+}
+
+/// The channel whose value stands in a file, and the file's ending. Some power meters only tell an average.
+fn channel<'a>(file: &'a str, files: &[String]) -> Option<(&'a str, &'static str)> {
+    if let Some(channel) = file.strip_suffix("_input") {
+        return measure(channel).map(|_| (channel, "input"));
+    }
+    let channel = file.strip_suffix("_average").filter(|channel| channel.starts_with("power"))?;
+    let has_input = files.iter().any(|other| other.strip_suffix("_input") == Some(channel));
+    (!has_input).then_some((channel, "average"))
 }
 
 /// What a kind of channel measures, and by how much its numbers are divided.
@@ -61,13 +72,18 @@ fn number(path: &std::path::Path) -> Option<f64> {
     read_trimmed(path)?.parse::<f64>().ok().filter(|number| number.is_finite())
 }
 
-fn hwmon_sensor(directory: &std::path::Path, chip: &str, channel: &str) -> Observation {
+fn hwmon_sensor(
+    directory: &std::path::Path,
+    chip: &str,
+    channel: &str,
+    value: &str,
+) -> Observation {
     let file = |suffix: &str| directory.join(format!("{channel}_{suffix}"));
     let label = read_trimmed(&file("label")).unwrap_or_else(|| channel.to_owned());
     let mut seen = Observation::part(&sensor::CLASS, HARDWARE, &[chip, channel])
         .with(&sensor::LABEL, format!("{chip} {label}"));
     if let Some((attribute, divisor)) = measure(channel)
-        && let Some(value) = number(&file("input"))
+        && let Some(value) = number(&file(value))
     {
         seen.set(attribute, value / divisor);
     }
@@ -109,6 +125,9 @@ mod tests {
             ("in0_input", "1048\n"),
             ("fan1_input", "1200\n"),
             ("energy1_input", "5\n"),
+            ("power1_average", "95000000\n"),
+            ("power2_average", "1\n"),
+            ("power2_input", "2000000\n"),
             ("temp2_input", "nonsense\n"),
         ] {
             fs::write(chip.join(file), text).unwrap();
@@ -124,5 +143,8 @@ mod tests {
         assert!(!of("temp1").facts.contains_key("temperature_critical_celsius"));
         assert_eq!(of("in0").readings["voltage"], model::Value::Float(1.048));
         assert!(of("temp2").readings.is_empty());
+        assert_eq!(of("power1").readings["power"], model::Value::Float(95.0));
+        assert_eq!(of("power2").readings["power"], model::Value::Float(2.0));
+        assert_eq!(seen.len(), 6);
     }
 }
