@@ -150,6 +150,16 @@ impl Spool {
         self.shared.log().acknowledge(class, through)
     }
 
+    /// Goes on after a sequence that the control plane has and this spool never gave out: the answer to
+    /// `Error::AheadOfSpool`. What waits is accepted once more under new sequences, so nothing is lost and some of it
+    /// may be stored twice. Nobody else should be appending to the class meanwhile; appends in flight may be refused.
+    pub fn continue_after(&self, class: Priority, sequence: u64) -> Result<(), Error> {
+        let mut log = self.shared.log();
+        log.continue_after(class, sequence)?;
+        self.shared.durable.of(class).send_replace(log.durable(class));
+        Ok(())
+    }
+
     /// The last acknowledged sequence of a class.
     pub fn committed(&self, class: Priority) -> u64 {
         self.shared.log().committed(class)

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use environment::{DiskFile, OpenMode};
 
-use super::{Cursor, Log, cursor_name};
+use super::{Batch, Cursor, Log, cursor_name};
 use crate::{
+    entry::Entry,
     error::{Context, DiskTrouble, Error},
     format::{CURSOR_BYTES, CursorSlot},
     priority::Priority,
@@ -20,6 +21,11 @@ use crate::{
 const SLOT_OFFSETS: [u64; 2] = [0, 4096];
 /// The length of a cursor file.
 const CURSOR_FILE_BYTES: u64 = 4096 + CURSOR_BYTES as u64;
+
+/// What `continue_after` copies at once: more than waits on any host that was set back by minutes.
+const CONTINUED_BYTES_MAX: usize = 8 << 20;
+/// No spool gets here; whoever names a higher sequence is wrong.
+const SEQUENCE_MAX: u64 = u64::MAX / 4;
 
 impl Log {
     /// Takes note that everything up to `through` has arrived; returns when that is durable. An older one than the
@@ -45,6 +51,80 @@ impl Log {
         }
         self.remove_acknowledged(class);
         Ok(())
+    }
+
+    /// Goes on after a sequence that the control plane has and this spool never gave out, as it is after a machine was
+    /// set back to an older state. What waits here may be what the control plane has under these sequences, or may be
+    /// newer; so all of it is accepted once more under new ones. Does nothing if the sequence is known here.
+    ///
+    /// Up to `CONTINUED_BYTES_MAX` that is atomic. Of a larger backlog a crash in between may lose a part.
+    pub fn continue_after(&mut self, class: Priority, sequence: u64) -> Result<(), Error> {
+        self.make_ready()?;
+        let last = self.chains.of(class).durable();
+        if sequence <= last {
+            return Ok(());
+        }
+        if sequence > SEQUENCE_MAX {
+            return Err(Error::AheadOfSpool { class, through: sequence, last });
+        }
+        tracing::error!(
+            class = class.name(),
+            last,
+            sequence,
+            "this spool was set back; sending all again"
+        );
+        let mut after = self.chains.of(class).cursor.sequence;
+        let mut batch = self.waiting(class, &mut after, last)?;
+        self.seal(class);
+        let chain = self.chains.of_mut(class);
+        (chain.active, chain.hint) = (None, None);
+        chain.next = sequence + 1;
+        let mut is_begun = false;
+        while batch.0.count() > 0 || !is_begun {
+            if let Err(error) = self.append_or_anchor(class, &mut batch) {
+                if !is_begun {
+                    self.chains.of_mut(class).next = last + 1;
+                }
+                return Err(error);
+            }
+            is_begun = true;
+            batch = self.waiting(class, &mut after, last)?;
+        }
+        self.acknowledge(class, sequence)
+    }
+
+    fn append_or_anchor(&mut self, class: Priority, batch: &mut Batch) -> Result<(), Error> {
+        if batch.0.count() == 0 {
+            return self.anchor(class);
+        }
+        self.append(class, batch).map(drop).map_err(|error| Error::Disk {
+            operation: "continue",
+            path: self.directory.clone(),
+            source: std::io::Error::other(error),
+        })
+    }
+
+    /// The next records that wait after `after`, up to the sequence `last`.
+    fn waiting(&mut self, class: Priority, after: &mut u64, last: u64) -> Result<Batch, Error> {
+        let mut batch = Batch::new();
+        while *after < last && batch.0.records_bytes() < CONTINUED_BYTES_MAX {
+            let entries = self.read(class, *after, 1_000, 1 << 20);
+            let entries = entries.map_err(|error| Error::Disk {
+                operation: "read",
+                path: error.path,
+                source: error.source,
+            })?;
+            if entries.is_empty() {
+                break;
+            }
+            for entry in entries.iter().filter(|entry| entry.first() <= last) {
+                if let Entry::Record { payload, .. } = entry {
+                    batch.push(payload);
+                }
+            }
+            *after = entries.last().map_or(last, Entry::last);
+        }
+        Ok(batch)
     }
 
     fn write_cursor(&mut self, class: Priority, sequence: u64) -> Result<(), Error> {

@@ -166,6 +166,9 @@ impl Log {
         group: &RecordGroup,
         stored: Result<(), StoreError>,
     ) -> Settled {
+        if self.chains.of(prepared.class).next != prepared.first {
+            return self.refuse_overtaken(&prepared, group);
+        }
         let error = match stored {
             Ok(()) => return Settled::Durable(self.take(&prepared, group)),
             Err(error) => error,
@@ -181,6 +184,17 @@ impl Log {
         self.trouble = Some(trouble);
         self.chains.of_mut(prepared.class).counters.rejected += group.count();
         Settled::Failed(AppendError::disk(error))
+    }
+
+    /// `continue_after` has ended the chain before this group while the group was on its way. Wherever it was written,
+    /// it lies behind the end of its segment.
+    fn refuse_overtaken(&mut self, prepared: &Prepared, group: &RecordGroup) -> Settled {
+        if prepared.header.is_some() && self.disk.remove(&prepared.path).is_err() {
+            tracing::debug!(path = %prepared.path.display(), "an overtaken segment stays");
+        }
+        self.chains.of_mut(prepared.class).counters.rejected += group.count();
+        let reason = "the sequence was set forth while the record was written; append it again";
+        Settled::Failed(AppendError::disk(io::Error::other(reason)))
     }
 
     fn take(&mut self, prepared: &Prepared, group: &RecordGroup) -> RangeInclusive<u64> {

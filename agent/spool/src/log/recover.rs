@@ -73,11 +73,16 @@ impl Log {
 
     /// Makes a jump of the sequence durable, as the name of an empty segment, before anybody hears of it.
     fn anchor_jump(&mut self, class: Priority) -> Result<(), Error> {
-        let (epoch, chain) = (self.epoch, self.chains.of(class));
-        let first = chain.next;
-        if !chain.segments.is_empty() || first == chain.cursor.sequence + 1 {
+        let chain = self.chains.of(class);
+        if !chain.segments.is_empty() || chain.next == chain.cursor.sequence + 1 {
             return Ok(());
         }
+        self.anchor(class)
+    }
+
+    /// Creates an empty segment for the next record.
+    pub(super) fn anchor(&mut self, class: Priority) -> Result<(), Error> {
+        let (epoch, first) = (self.epoch, self.chains.of(class).next);
         let path = self.segment_path(class, first);
         let created_ms = unix_milliseconds(self.clock.wall());
         let header = SegmentHeader { class, epoch, first, created_ms }.encode();

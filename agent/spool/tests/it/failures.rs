@@ -144,6 +144,58 @@ fn the_sequence_goes_on_after_everything_was_acknowledged() {
 }
 
 #[test]
+fn a_spool_that_was_set_back_goes_on_after_what_the_control_plane_has() {
+    for waiting in [0, 5] {
+        let disk = SimulatedDisk::new(1);
+        let mut log = open(&disk);
+        append_numbered(&mut log, CLASS, 1..=20);
+        log.acknowledge(CLASS, 20 - waiting).unwrap();
+        // The control plane has the sequences up to 50 from a later state of this machine.
+        log.continue_after(CLASS, 50).unwrap();
+        assert_eq!((log.committed(CLASS), log.durable(CLASS)), (50, 50 + waiting));
+        let mut log = reopen(log, &disk);
+        let again = all(&mut log, CLASS);
+        assert_eq!(again.len(), usize::try_from(waiting).unwrap());
+        for (entry, number) in again.iter().zip(20 - waiting + 1..) {
+            let payload = Bytes::from(numbered(number));
+            assert_eq!(entry, &Entry::Record { seq: 50 + number - (20 - waiting), payload });
+        }
+        assert_eq!(append(&mut log, CLASS, b"next").unwrap(), 51 + waiting);
+        log.continue_after(CLASS, 10).unwrap();
+        log.continue_after(CLASS, u64::MAX).unwrap_err();
+        assert_eq!(log.durable(CLASS), 51 + waiting);
+    }
+}
+
+#[test]
+fn a_spool_that_could_not_be_set_forth_can_try_again() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open(&disk);
+    append_numbered(&mut log, CLASS, 1..=5);
+    disk.fail(FaultOn::SyncData, Fault::InputOutput, 1);
+    log.continue_after(CLASS, 50).unwrap_err();
+    assert_eq!(log.durable(CLASS), 5);
+    log.continue_after(CLASS, 50).unwrap();
+    assert_eq!((log.committed(CLASS), log.durable(CLASS)), (50, 55));
+}
+
+/// Found by the simulation (seed 223): such a spool took an acknowledgement for one from the future.
+#[test]
+fn a_spool_that_could_not_be_read_at_its_start_learns_its_last_record_before_it_judges() {
+    let disk = SimulatedDisk::new(1);
+    let mut log = open(&disk);
+    append_numbered(&mut log, CLASS, 1..=3);
+    drop(log);
+    disk.process_kill();
+    disk.fail(FaultOn::Read, Fault::InputOutput, 2);
+    let mut log = open(&disk);
+    assert_eq!(log.durable(CLASS), 0);
+    disk.heal();
+    log.acknowledge(CLASS, 2).unwrap();
+    assert_eq!(all(&mut log, CLASS), records(3, 3));
+}
+
+#[test]
 fn an_old_acknowledgement_changes_nothing_and_one_from_the_future_is_an_error() {
     let disk = SimulatedDisk::new(1);
     let mut log = open(&disk);

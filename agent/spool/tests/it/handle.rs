@@ -227,3 +227,33 @@ fn acknowledging_while_others_write_and_read_disturbs_neither() {
     });
     assert_eq!(spool.statistics().classes.of(CLASS).segments, 1);
 }
+
+#[test]
+fn setting_the_sequence_forth_under_a_writer_loses_nothing_accepted() {
+    let spool = open(&SimulatedDisk::new(1));
+    let accepted: Vec<u32> = thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            (0..2_000_u32)
+                .filter(|number| spool.append_blocking(CLASS, &number.to_le_bytes()).is_ok())
+                .collect()
+        });
+        for sequence in [5_000, 10_000, 20_000] {
+            while spool.durable(CLASS) + 4_900 < sequence && !writer.is_finished() {
+                thread::yield_now();
+            }
+            spool.continue_after(CLASS, sequence).unwrap();
+        }
+        writer.join().unwrap()
+    });
+    let entries = spool.read(CLASS, 0, 100_000, 10_000_000).unwrap();
+    let stored: std::collections::BTreeSet<u32> = entries
+        .iter()
+        .map(|entry| match entry {
+            Entry::Record { payload, .. } => u32::from_le_bytes(payload[..].try_into().unwrap()),
+            Entry::Gap(gap) => panic!("{gap:?}"),
+        })
+        .collect();
+    assert!(accepted.len() > 1_900);
+    assert!(accepted.iter().all(|number| stored.contains(number)));
+    assert!(entries.iter().all(|entry| entry.first() > 20_000));
+}
