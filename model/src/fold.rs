@@ -123,18 +123,18 @@ fn told(name: &Name, value: &Value, said: &Statement<'_>) -> SourceValue {
     SourceValue { value: value.clone(), provenance }
 }
 
-/// What a person calls an item of these winning values: its class's title, else another name, else the native key.
+/// What a person calls an item: the winning value of its class's title, else of another name, else its native key.
 #[must_use]
-pub fn title_of(
+pub fn title_of<'a>(
     class: Option<&ClassDefinition>,
-    winners: &BTreeMap<&Name, &Value>,
+    winner: impl Fn(&str) -> Option<&'a Value>,
     native_key: &str,
 ) -> String {
     let declared = class.map(|class| class.title.as_ref()).into_iter();
     declared
         .chain(["name", "fqdn", "host_name", "title"])
-        .filter_map(|name| winners.get(&Name::Owned(name.to_owned())))
-        .map(|value| value.to_line())
+        .filter_map(winner)
+        .map(Value::to_line)
         .find(|line| !line.is_empty())
         .unwrap_or_else(|| native_key.to_owned())
         .chars()

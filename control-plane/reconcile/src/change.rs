@@ -52,7 +52,10 @@ impl Reconciler {
             // The least of its names: the first one to arrive would make the title depend on the order.
             let names = records.iter().map(|record| record.seen.native_key.as_str());
             let native_key = names.min().unwrap_or_default();
-            title_of(class, winners, native_key)
+            let winner = |name: &str| {
+                winners.iter().find(|(known, _)| known.as_ref() == name).map(|(_, value)| *value)
+            };
+            title_of(class, winner, native_key)
         };
         let (old, new) = (title(before, &was), title(after, &is));
         for what in changes {

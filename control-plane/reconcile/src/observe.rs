@@ -9,7 +9,7 @@ use model::decision::{
     ChangeWhat, ItemRecord, KeyRecord, Number, ObservationRecord, ObservationWrite, PossibleRecord,
     ReadingRecord, key_hash, local_hash, native_hash,
 };
-use model::fold::{title_of, winners};
+use model::fold::title_of;
 use model::observation::local_key;
 use model::{ItemState, Name, Observation, Timestamp, Value};
 use std::collections::BTreeMap;
@@ -221,9 +221,8 @@ impl Reconciler {
     fn create(&mut self, record: &ObservationRecord, item: Number) {
         let Some(slot) = self.index.item(item).copied() else { return };
         let class = self.catalog.class(&record.seen.class);
-        let statements = self.statements(std::slice::from_ref(record));
-        let title = title_of(class, &winners(&statements), &record.seen.native_key);
-        drop(statements);
+        let facts = &record.seen.facts;
+        let title = title_of(class, |name| facts.get(name), &record.seen.native_key);
         let id = (self.new_id)(record.changed_at);
         self.decision.items.push(ItemRecord {
             number: item,

@@ -9,10 +9,11 @@ use super::prepare::{Content, Entry, INVENTORY, Prepared, Readings, Report, Seen
 use super::state::State;
 use super::{Outcome, SubmitError};
 use model::decision::{CommittedRecord, Decision, Number, RejectedRecord};
-use model::{AgentId, Catalog, CoverageStatus, Observation, SourceId, Timestamp};
+use model::{AgentId, Catalog, CoverageStatus, Kind, Name, Observation, SourceId, Timestamp};
 use proto::convert::{self, Names};
 use proto::v1;
 use reconcile::{Error, Past, Reconciler, Sight};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Confirmations of one beat; an agent has a few dozen scopes for each source.
@@ -26,6 +27,8 @@ pub(super) struct Applier {
     state: State,
     names: Names,
     catalog: Arc<Catalog>,
+    /// The declared kinds of all attributes, for one look-up each.
+    kinds: HashMap<Name, HashMap<Name, Kind>>,
     now: Timestamp,
 }
 
@@ -52,7 +55,13 @@ fn unavailable(error: &Error) -> SubmitError {
 impl Applier {
     pub(super) fn new(reconciler: Reconciler, state: State, parts: &Parts) -> Self {
         let catalog = Arc::clone(&parts.catalog);
-        Self { reconciler, state, names: Names::built_in(), catalog, now: parts.now() }
+        let kinds = catalog.classes().map(|class| {
+            let attributes = class.attributes.iter();
+            let kinds = attributes.map(|attribute| (attribute.name.clone(), attribute.kind));
+            (class.name.clone(), kinds.collect())
+        });
+        let kinds = kinds.collect();
+        Self { reconciler, state, names: Names::built_in(), catalog, kinds, now: parts.now() }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -271,12 +280,10 @@ impl Applier {
     }
 
     fn violation(&self, observation: &Observation) -> Option<Rejection> {
-        let class = self.catalog.class(&observation.class)?;
+        let kinds = self.kinds.get(&observation.class)?;
         let values = observation.facts.iter().chain(&observation.readings);
         for (name, value) in values {
-            if let Some(declared) = class.attribute(name)
-                && !value.fits(declared.kind)
-            {
+            if kinds.get(name).is_some_and(|kind| !value.fits(*kind)) {
                 let violation = self.catalog.check(&observation.class, name, value).err()?;
                 let detail = format!("`{}`: {violation}", observation.native_key);
                 return Some(Rejection { code: "VALIDATION_FAILED", detail });

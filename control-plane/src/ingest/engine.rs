@@ -137,6 +137,7 @@ impl Engine {
             }
         }
         let decided = self.applier.finish(&past).map_err(|error| error.to_string());
+        store.decided();
         match failure.map_or(decided, Err) {
             Ok(decision) => self.hand_on(decision, answers),
             Err(detail) => {

@@ -8,6 +8,9 @@ use std::sync::Arc;
 use store::observed::{CommitError, ItemStore, Snapshot};
 use topology::Graph;
 
+/// Ids whose random part is fetched together.
+const IDS_AT_ONCE: usize = 256;
+
 /// What everything is made of.
 #[derive(Clone, Debug)]
 pub(super) struct Parts {
@@ -33,10 +36,15 @@ pub(super) async fn load(store: &dyn ItemStore, parts: &Parts) -> Result<Loaded,
     let snapshot = store.load().await?;
     let randomness = Arc::clone(&parts.randomness);
     let clock = Arc::clone(&parts.clock);
+    // Randomness is fetched for many ids at once: each fetch is a system call.
+    let mut random: Vec<[u8; 10]> = Vec::new();
     let new_id = Box::new(move |_: Timestamp| {
-        let mut random = [0; 10];
-        randomness.fill(&mut random);
-        ItemId::new_v7(clock.wall().into(), random)
+        if random.is_empty() {
+            let mut bytes = vec![0; IDS_AT_ONCE * 10];
+            randomness.fill(&mut bytes);
+            random = bytes.as_chunks().0.to_vec();
+        }
+        ItemId::new_v7(clock.wall().into(), random.pop().unwrap_or_default())
     });
     let mut reconciler = Reconciler::new(Arc::clone(&parts.catalog), new_id);
     let mut graph = Graph::new();

@@ -187,6 +187,23 @@ impl Database {
         rx.await.map_err(|_| DatabaseError::Closed)?
     }
 
+    /// Moves the log into the file, so that the file's size tells what is stored.
+    ///
+    /// # Errors
+    /// When it cannot be done.
+    pub async fn checkpoint(&self) -> Result<(), DatabaseError> {
+        // An empty write first: after it, everything before it is in the log.
+        self.write::<(), DatabaseError, _>(|_| Ok(())).await?;
+        let path = Arc::clone(&self.inner.path);
+        let moved = tokio::task::spawn_blocking(move || -> rusqlite::Result<()> {
+            let connection = Connection::open(path.as_ref())?;
+            connection.busy_timeout(BUSY_TIMEOUT)?;
+            connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        });
+        let moved = moved.await.map_err(|_| DatabaseError::Closed)?;
+        moved.map_err(|source| self.failed("move its log", source))
+    }
+
     /// Finishes the waiting writes, moves the log into the file and closes it.
     pub async fn close(&self) {
         self.inner.jobs.lock().unwrap_or_else(PoisonError::into_inner).take();

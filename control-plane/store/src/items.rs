@@ -3,8 +3,7 @@
 use async_trait::async_trait;
 use model::query::{At, ChangeFilter, Filter, Order, Page, Paged};
 use model::{
-    AgentId, Change, Coverage, IdentityKey, Item, ItemId, Name, RelatedItem, Revision, SourceId,
-    Timestamp,
+    AgentId, Change, Coverage, Item, ItemId, Name, RelatedItem, Revision, SourceId, Timestamp,
 };
 use tokio::sync::watch;
 
@@ -120,9 +119,6 @@ pub trait Items: Send + Sync {
 
     /// How completely the scopes were seen that an agent carries.
     async fn scopes_of_agent(&self, agent: AgentId) -> Result<Vec<ScopeState>, ReadError>;
-
-    /// The items that this identity key was seen on, oldest first; for an agent's own host, its `agent_key`.
-    async fn items_by_key(&self, key: &IdentityKey) -> Result<Vec<ItemId>, ReadError>;
 
     /// The last committed revision, and a signal at every later one.
     fn revisions(&self) -> watch::Receiver<Revision>;

@@ -149,11 +149,15 @@ pub trait ItemStore: Items {
     /// Everything that has to be known in memory.
     async fn load(&self) -> Result<Snapshot, CommitError>;
 
-    /// The committed observations of an item, whole. Blocks its thread; for the thread that decides.
+    /// The observations of an item as they were committed when the first question since [`ItemStore::decided`] was
+    /// asked, or later; whole. Blocks its thread; for the thread that decides.
     fn observations_of(&self, item: Number) -> Result<Vec<ObservationRecord>, CommitError>;
 
     /// The numbers of the parts of an item, whatever their state. Blocks its thread.
     fn parts_of(&self, item: Number) -> Result<Vec<Number>, CommitError>;
+
+    /// A decision was made: the next questions of the thread that decides are about what is committed then.
+    fn decided(&self);
 
     /// The numbers of these items, for what speaks in ids; an unknown id has none.
     async fn numbers(&self, ids: &[ItemId]) -> Result<Vec<Option<Number>>, CommitError>;

@@ -33,16 +33,16 @@ CREATE VIRTUAL TABLE item_text USING fts5(
 CREATE TABLE observation(
     number INTEGER PRIMARY KEY, native INTEGER NOT NULL, source INTEGER NOT NULL, scope INTEGER NOT NULL,
     item INTEGER NOT NULL, content BLOB NOT NULL, first_seen INTEGER NOT NULL, changed_at INTEGER NOT NULL,
-    absent_at INTEGER, seen_at INTEGER NOT NULL);
+    absent_at INTEGER, seen_at INTEGER NOT NULL, is_part INTEGER NOT NULL);
 CREATE INDEX observation_item ON observation(item);
-CREATE INDEX observation_native ON observation(native);
+CREATE INDEX observation_source ON observation(source, is_part);
 CREATE TABLE observation_body(number INTEGER PRIMARY KEY, body BLOB NOT NULL);
 CREATE TABLE observation_version(
     observation INTEGER NOT NULL, valid_from INTEGER NOT NULL, valid_until INTEGER NOT NULL, body BLOB NOT NULL,
     PRIMARY KEY(observation, valid_from, valid_until)) WITHOUT ROWID;
 CREATE TABLE identity_key(
     hash INTEGER NOT NULL, observation INTEGER NOT NULL, item INTEGER NOT NULL, key_type TEXT NOT NULL,
-    realm TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(hash, observation)) WITHOUT ROWID;
+    realm TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY(observation, hash)) WITHOUT ROWID;
 CREATE TABLE relation(
     from_item INTEGER NOT NULL, verb INTEGER NOT NULL, to_item INTEGER NOT NULL, owner INTEGER NOT NULL,
     since INTEGER NOT NULL, until INTEGER, source INTEGER NOT NULL, evidence TEXT NOT NULL,

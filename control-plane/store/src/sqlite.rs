@@ -19,9 +19,7 @@ use crate::observed::{CommitError, ItemStore, Snapshot};
 use async_trait::async_trait;
 use model::decision::{Decision, Number, ObservationRecord, native_hash};
 use model::query::{At, ChangeFilter, Filter, Order, Page, Paged};
-use model::{
-    AgentId, Change, IdentityKey, Item, ItemId, ItemState, Name, RelatedItem, Revision, SourceId,
-};
+use model::{AgentId, Change, Item, ItemId, ItemState, Name, RelatedItem, Revision, SourceId};
 use names::Names;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
@@ -38,7 +36,24 @@ struct Shared {
     names: Mutex<Names>,
     counts: Mutex<Counts>,
     /// The connection of the thread that decides.
-    deciding: Mutex<Connection>,
+    deciding: Mutex<Deciding>,
+}
+
+/// A connection whose read transaction stays open while one decision is made: beginning one for each question would
+/// cost more than the questions.
+struct Deciding {
+    connection: Connection,
+    is_reading: bool,
+}
+
+impl Deciding {
+    fn connection(&mut self) -> Result<&Connection, CommitError> {
+        if !self.is_reading {
+            self.connection.execute_batch("BEGIN")?;
+            self.is_reading = true;
+        }
+        Ok(&self.connection)
+    }
 }
 
 /// Items in SQLite. Cheap to clone.
@@ -69,7 +84,7 @@ impl SqliteItems {
             published: RwLock::new(Arc::new(names.clone())),
             names: Mutex::new(names),
             counts: Mutex::new(counts),
-            deciding: Mutex::new(connection),
+            deciding: Mutex::new(Deciding { connection, is_reading: false }),
         };
         Ok(Self { database, shared: Arc::new(shared), revisions: watch::Sender::new(revision) })
     }
@@ -151,14 +166,23 @@ impl ItemStore for SqliteItems {
     }
 
     fn observations_of(&self, item: Number) -> Result<Vec<ObservationRecord>, CommitError> {
-        let names = self.names();
-        let connection = self.shared.deciding.lock().unwrap_or_else(PoisonError::into_inner);
-        load::observations_of(&connection, &names, item)
+        let mut deciding = self.shared.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = deciding.connection()?;
+        load::observations_of(connection, &self.names(), item)
     }
 
     fn parts_of(&self, item: Number) -> Result<Vec<Number>, CommitError> {
-        let connection = self.shared.deciding.lock().unwrap_or_else(PoisonError::into_inner);
-        load::parts_of(&connection, item)
+        let mut deciding = self.shared.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        load::parts_of(deciding.connection()?, item)
+    }
+
+    fn decided(&self) {
+        let mut deciding = self.shared.deciding.lock().unwrap_or_else(PoisonError::into_inner);
+        if deciding.is_reading {
+            // Nothing was written: however it ends, it ends.
+            deciding.connection.execute_batch("COMMIT").ok();
+            deciding.is_reading = false;
+        }
     }
 
     async fn numbers(&self, ids: &[ItemId]) -> Result<Vec<Option<Number>>, CommitError> {
@@ -200,8 +224,8 @@ impl Items for SqliteItems {
         source: &SourceId,
         native_key: &str,
     ) -> Result<Option<ItemId>, ReadError> {
-        let native = native_hash(source, native_key);
-        self.ask(move |connection, _| Ok(assemble::located(connection, native)?)).await
+        let (source, native) = (source.clone(), native_hash(source, native_key));
+        self.ask(move |connection, _| Ok(assemble::located(connection, &source, native)?)).await
     }
 
     async fn find(
@@ -266,11 +290,6 @@ impl Items for SqliteItems {
 
     async fn scopes_of_agent(&self, agent: AgentId) -> Result<Vec<ScopeState>, ReadError> {
         self.ask(move |connection, _| relations::scopes_of_agent(connection, agent)).await
-    }
-
-    async fn items_by_key(&self, key: &IdentityKey) -> Result<Vec<ItemId>, ReadError> {
-        let key = key.clone();
-        self.ask(move |connection, _| relations::items_by_key(connection, &key)).await
     }
 
     fn revisions(&self) -> watch::Receiver<Revision> {

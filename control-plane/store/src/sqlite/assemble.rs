@@ -32,22 +32,22 @@ pub(super) fn number_of(connection: &Connection, id: ItemId) -> rusqlite::Result
         .optional()
 }
 
-/// The id of a number.
-pub(super) fn id_of(connection: &Connection, number: Number) -> rusqlite::Result<Option<ItemId>> {
-    connection
-        .prepare_cached("SELECT id FROM item WHERE number = ?1")?
-        .query_row([number], |row| Ok(ItemId::from_bytes(row.get(0)?)))
-        .optional()
-}
-
-/// The id of the item that a source calls so, by the hash of source and native key.
-pub(super) fn located(connection: &Connection, native: u64) -> rusqlite::Result<Option<ItemId>> {
+/// The id of the item that a source calls by a native key of this hash. Items of their own come first in the index;
+/// a part costs a walk over what the source observed.
+pub(super) fn located(
+    connection: &Connection,
+    source: &SourceId,
+    native: u64,
+) -> rusqlite::Result<Option<ItemId>> {
     connection
         .prepare_cached(
-            "SELECT i.id FROM observation o JOIN item i ON i.number = o.item
-             WHERE o.native = ?1 ORDER BY o.number LIMIT 1",
+            "SELECT i.id FROM source s JOIN observation o ON o.source = s.number
+             JOIN item i ON i.number = o.item
+             WHERE s.collector = ?1 AND s.target = ?2 AND o.native = ?3 ORDER BY o.is_part LIMIT 1",
         )?
-        .query_row([native.cast_signed()], |row| Ok(ItemId::from_bytes(row.get(0)?)))
+        .query_row(params![source.collector, source.target, native.cast_signed()], |row| {
+            Ok(ItemId::from_bytes(row.get(0)?))
+        })
         .optional()
 }
 

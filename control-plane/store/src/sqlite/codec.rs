@@ -173,19 +173,31 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// The same encoding, compressed when that is worth it; for history, which is read seldom.
-pub(crate) fn compressed(plain: Vec<u8>) -> Vec<u8> {
-    if plain.len() < COMPRESS_BYTES_MIN {
-        return plain;
+/// Compresses encodings of history, which is read seldom. Made once for many: its tables cost more than the work.
+pub(crate) struct Compression(Option<zstd::bulk::Compressor<'static>>);
+
+impl Compression {
+    /// Fast, because every change of an observation passes through it.
+    const LEVEL: i32 = 1;
+
+    pub(crate) fn new() -> Self {
+        Self(zstd::bulk::Compressor::new(Self::LEVEL).ok())
     }
-    match zstd::bulk::compress(plain.get(1..).unwrap_or_default(), 1) {
-        Ok(small) if small.len().saturating_add(5) < plain.len() => {
-            let mut bytes = Vec::with_capacity(small.len().saturating_add(1));
-            bytes.push(COMPRESSED);
-            bytes.extend_from_slice(&small);
-            bytes
+
+    /// The same encoding, compressed when that is worth it.
+    pub(crate) fn compressed(&mut self, plain: Vec<u8>) -> Vec<u8> {
+        let Some(compressor) = self.0.as_mut().filter(|_| plain.len() >= COMPRESS_BYTES_MIN) else {
+            return plain;
+        };
+        match compressor.compress(plain.get(1..).unwrap_or_default()) {
+            Ok(small) if small.len().saturating_add(1) < plain.len() => {
+                let mut bytes = Vec::with_capacity(small.len().saturating_add(1));
+                bytes.push(COMPRESSED);
+                bytes.extend_from_slice(&small);
+                bytes
+            }
+            _ => plain,
         }
-        _ => plain,
     }
 }
 
@@ -405,7 +417,7 @@ mod tests {
         let mut writer = Writer::new(&mut names, Vec::new());
         writer.body(&record);
         let bytes = writer.finish();
-        for bytes in [bytes.clone(), compressed(bytes)] {
+        for bytes in [bytes.clone(), Compression::new().compressed(bytes)] {
             let (seen, since) =
                 Reader::new(&names, &bytes).unwrap().body(record.first_seen).unwrap();
             assert_eq!(seen, *record.seen);

@@ -187,16 +187,20 @@ fn relations(connection: &Connection, names: &Names) -> Result<Vec<KnownRelation
 }
 
 fn waiting(connection: &Connection, names: &Names) -> Result<Vec<WaitingRecord>> {
-    all(connection, "SELECT hash, observation, verb, from_item, source, since FROM waiting", |row| {
-        Ok(WaitingRecord {
-            hash: unsigned(row.get(0)?),
-            observation: row.get(1)?,
-            verb: name(names, row.get(2)?)?,
-            from: row.get(3)?,
-            source: row.get(4)?,
-            since: Timestamp::from_millis(row.get(5)?),
-        })
-    })
+    all(
+        connection,
+        "SELECT hash, observation, verb, from_item, source, since FROM waiting",
+        |row| {
+            Ok(WaitingRecord {
+                hash: unsigned(row.get(0)?),
+                observation: row.get(1)?,
+                verb: name(names, row.get(2)?)?,
+                from: row.get(3)?,
+                source: row.get(4)?,
+                since: Timestamp::from_millis(row.get(5)?),
+            })
+        },
+    )
 }
 
 fn endpoints(connection: &Connection, names: &Names) -> Result<Vec<EndpointRecord>> {

@@ -1,18 +1,16 @@
-//! What an item relates to, in both directions; its scopes; and the items of an identity key.
+//! What an item relates to, in both directions, and its scopes.
 //!
 //! Being a part is kept as the parent of an item; here it is read as the relationship `part_of`.
 
 use super::cursor::{Place, cursor, place, question_hash};
 use super::load::{coverage, name};
 use super::names::{Names, shared};
-use super::{assemble, corrupt, signed, state_number, state_of};
+use super::{assemble, corrupt, state_number, state_of};
 use crate::items::{ReadError, ScopeState};
-use model::decision::{Number, key_hash};
+use model::decision::Number;
 use model::query::{At, Page, Paged};
-use model::{
-    AgentId, IdentityKey, ItemId, ItemState, Name, RelatedItem, SourceId, Timestamp, relationships,
-};
-use rusqlite::{Connection, Row, params};
+use model::{AgentId, ItemId, ItemState, Name, RelatedItem, SourceId, Timestamp, relationships};
+use rusqlite::{Connection, Row};
 
 type Result<T> = std::result::Result<T, ReadError>;
 
@@ -286,24 +284,6 @@ pub(super) fn scopes_of_agent(connection: &Connection, agent: AgentId) -> Result
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(scope_of(row)?);
-    }
-    Ok(found)
-}
-
-/// The items that a key was seen on, oldest first.
-pub(super) fn items_by_key(connection: &Connection, key: &IdentityKey) -> Result<Vec<ItemId>> {
-    let mut statement = connection.prepare_cached(
-        "SELECT DISTINCT k.item FROM identity_key k
-         WHERE k.hash = ?1 AND k.key_type = ?2 AND k.value = ?3 ORDER BY k.item",
-    )?;
-    let items = statement
-        .query_map(params![signed(key_hash(key)), key.key_type.name(), key.value], |row| {
-            row.get(0)
-        })?
-        .collect::<rusqlite::Result<Vec<Number>>>()?;
-    let mut found = Vec::new();
-    for item in items {
-        found.extend(assemble::id_of(connection, item)?);
     }
     Ok(found)
 }

@@ -3,7 +3,7 @@
 //! Invariants: nothing is read back to decide anything; statements are prepared once per decision; new rows of
 //! numbered tables come in ascending order, so that they are appended.
 
-use super::codec::{Writer, compressed};
+use super::codec::{Compression, Writer};
 use super::names::Names;
 use super::{blob, signed, state_number};
 use crate::observed::CommitError;
@@ -151,14 +151,18 @@ fn items(
         "INSERT INTO item(number, id, class, title, parent, local, state, state_since, first_seen, revision)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let mut words = connection
-        .prepare_cached("INSERT OR REPLACE INTO item_text(rowid, words) VALUES (?1, ?2)")?;
+    let mut words =
+        connection.prepare_cached("INSERT INTO item_text(rowid, words) VALUES (?1, ?2)")?;
     for record in &decision.items {
         let revision = revisions.get(&record.number).copied().unwrap_or(first_revision);
         let Some(id) = record.id else {
             update_item(connection, record, revision)?;
             if let Some(title) = &record.title {
-                words.execute(params![record.number, format!("{title} {}", record.words)])?;
+                connection
+                    .prepare_cached(
+                        "INSERT OR REPLACE INTO item_text(rowid, words) VALUES (?1, ?2)",
+                    )?
+                    .execute(params![record.number, format!("{title} {}", record.words)])?;
             }
             continue;
         };
@@ -212,7 +216,7 @@ fn update_item(connection: &Connection, record: &ItemRecord, revision: u64) -> R
 fn observations(connection: &Connection, names: &mut Names, decision: &Decision) -> Result<()> {
     let mut row = connection.prepare_cached(
         "INSERT OR REPLACE INTO observation(number, native, source, scope, item, content, first_seen,
-             changed_at, absent_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             changed_at, absent_at, seen_at, is_part) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
     let mut body = connection
         .prepare_cached("INSERT OR REPLACE INTO observation_body(number, body) VALUES (?1, ?2)")?;
@@ -221,6 +225,7 @@ fn observations(connection: &Connection, names: &mut Names, decision: &Decision)
          VALUES (?1, ?2, ?3, ?4)",
     )?;
     let mut buffer = Vec::new();
+    let mut compression = None;
     for write in &decision.observations {
         match write {
             ObservationWrite::New(record) => {
@@ -230,7 +235,8 @@ fn observations(connection: &Connection, names: &mut Names, decision: &Decision)
             }
             ObservationWrite::Next { record, before } => {
                 let until = before.absent_at.unwrap_or(record.changed_at);
-                let old = compressed(encoded(names, before, Vec::new()));
+                let compression = compression.get_or_insert_with(Compression::new);
+                let old = compression.compressed(encoded(names, before, Vec::new()));
                 version.execute(params![
                     before.number,
                     before.changed_at.millis(),
@@ -264,7 +270,8 @@ fn insert_observation(row: &mut CachedStatement<'_>, record: &ObservationRecord)
         record.first_seen.millis(),
         record.changed_at.millis(),
         record.absent_at.map(model::Timestamp::millis),
-        record.seen_at.millis()
+        record.seen_at.millis(),
+        record.seen.within.is_some()
     ])?;
     Ok(())
 }

@@ -1,0 +1,392 @@
+//! Measures ingest as agents see it: messages over mutual TLS and gRPC on loopback into a durable SQLite store,
+//! acknowledged after the commit. Prints one JSON object.
+//!
+//! Several agents with certificates of their own send at once, compressed as the real one does. New items have 20
+//! attributes, 3 identity keys and 2 relationships; unchanged ones are the same observations sent whole again;
+//! changed ones differ in 3 attributes. Client and server share this process and its processors.
+//!
+//! Arguments: `--items N` (all agents together), `--agents N`, `--state DIR` (a temporary folder otherwise).
+#![expect(clippy::print_stdout, reason = "the figures are the output")]
+#![expect(clippy::expect_used, reason = "a measurement that cannot be made ends with the reason")]
+
+use bytes::Bytes;
+use control_plane::api::grpc::uplink::{self, Admission, Admitted, Refused, UplinkParts};
+use control_plane::ingest::Ingest;
+use control_plane::ingest::sessions::Sessions;
+use environment::{Clock, SystemClock, SystemRandomness};
+use model::classes::hardware;
+use model::run::ContentHash;
+use model::{
+    AgentId, Catalog, Coverage, IdentityKey, KeyType, Name, Observation, Realm, RelationTarget,
+    ScopeDigest, SourceId, Value,
+};
+use pki::{AcceptLimits, AgentKey, Authority, Peer, ServerIdentitySource};
+use proto::v1::agent_frame::Frame;
+use proto::v1::server_frame::Frame as Answer;
+use proto::v1::uplink_client::UplinkClient;
+use proto::{Message, convert, v1};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use store::database::Database;
+use store::sqlite::SqliteItems;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::codec::CompressionEncoding;
+use tonic::transport::Endpoint;
+
+const SCOPE: &str = "bench";
+
+/// Everyone may speak; the certificate was checked by TLS.
+#[derive(Debug)]
+struct Everyone;
+
+#[async_trait::async_trait]
+impl Admission for Everyone {
+    async fn admit(&self, peer: &Peer) -> Result<Admitted, Refused> {
+        let agent = peer.agent.ok_or_else(|| Refused { code: "AGENT_UNKNOWN", detail: String::new() })?;
+        Ok(Admitted { agent, site: "bench".into(), nonces: Vec::new() })
+    }
+    async fn nonces_set(&self, _: AgentId, _: Vec<u8>) {}
+    async fn contact(&self, _: AgentId, _: store::fleet::Contact) {}
+    async fn duplicate(&self, _: AgentId, _: String) {}
+}
+
+struct Arguments {
+    items: usize,
+    agents: usize,
+    state: Option<PathBuf>,
+}
+
+fn arguments() -> Arguments {
+    let mut arguments = Arguments { items: 200_000, agents: 4, state: None };
+    let mut given = std::env::args().skip(1);
+    while let Some(name) = given.next() {
+        let value = given.next().expect("every argument has a value");
+        match name.as_str() {
+            "--items" => arguments.items = value.parse().expect("a number of items"),
+            "--agents" => arguments.agents = value.parse().expect("a number of agents"),
+            "--state" => arguments.state = Some(value.into()),
+            other => panic_with(other),
+        }
+    }
+    arguments
+}
+
+fn panic_with(argument: &str) -> ! {
+    println!("unknown argument `{argument}`; there are --items, --agents and --state");
+    std::process::exit(2)
+}
+
+/// An item with 20 attributes, 3 identity keys and 2 relationships to items before it.
+fn item(agent: usize, index: usize, changes: u64) -> Observation {
+    let unique = agent * 10_000_000 + index;
+    let mut seen = Observation::of(&hardware::CLASS, format!("item-{index:07}"));
+    let texts = [
+        "vendor", "product_name", "product_version", "product_family", "product_sku", "serial_number",
+        "system_uuid", "chassis_type", "chassis_vendor", "chassis_version", "chassis_serial", "asset_tag",
+        "board_vendor", "board_name", "board_version", "board_serial", "firmware_vendor", "firmware_version",
+        "firmware_date", "firmware_revision",
+    ];
+    for (place, name) in texts.into_iter().enumerate() {
+        // Three attributes follow the number of changes; about half of the values are unlike any other item's.
+        let value = match place {
+            17..20 => format!("{changes}.{}.{place}", index % 97),
+            _ if place % 2 == 0 => format!("Acme {name} {}", index % 53),
+            _ => format!("{name}-{unique:012x}"),
+        };
+        seen.facts.insert(Name::Borrowed(name), Value::Text(value));
+    }
+    let uuid = format!("4c4c4544-0043-5810-{:04x}-{unique:012x}", agent + 0x8000);
+    let octets: Vec<String> =
+        (0..4).rev().map(|byte| format!("{:02x}", (unique >> (8 * byte)) & 0xff)).collect();
+    let mac = format!("3c:ec:{}", octets.join(":"));
+    seen = seen
+        .key(IdentityKey::new(KeyType::SmbiosUuid, Realm::everywhere(), &uuid))
+        .key(IdentityKey::new(KeyType::ChassisSerial, Realm::everywhere(), &format!("acme/sn{unique:010}")))
+        .key(IdentityKey::new(KeyType::MacAddress, Realm::everywhere(), &mac));
+    assert_eq!((seen.facts.len(), seen.keys.len()), (20, 3));
+    seen.relate("member_of", RelationTarget::Native(format!("item-{:07}", index / 16)));
+    seen.relate("stored_on", RelationTarget::Native(format!("item-{:07}", index.saturating_sub(1))));
+    seen
+}
+
+/// The spool records of one full look, as the agent makes them.
+fn records(agent: usize, id: AgentId, count: usize, changes: u64) -> Vec<Bytes> {
+    let source = SourceId { collector: "bench".into(), target: id.to_string() };
+    let mut digest = ScopeDigest::default();
+    let mut parts: Vec<Vec<v1::Observation>> = vec![Vec::new()];
+    let mut bytes = 0;
+    for index in 0..count {
+        let wire = convert::observation_to(&item(agent, index, changes));
+        digest.add(ContentHash::of(&wire.class, &wire.native_key, &wire.body));
+        bytes += wire.encoded_len();
+        if let Some(part) = parts.last_mut() {
+            part.push(wire);
+        }
+        if bytes > proto::limits::PART_BYTES_TARGET {
+            parts.push(Vec::new());
+            bytes = 0;
+        }
+    }
+    let now = environment::unix_milliseconds(SystemClock.wall()).cast_signed();
+    let last = parts.len() - 1;
+    let report = |(part, observations): (usize, Vec<v1::Observation>)| v1::ScopeReport {
+        scope: Some(convert::scope_to(&source, SCOPE)),
+        run: changes.to_le_bytes().repeat(2),
+        started_at: now,
+        finished_at: now,
+        coverage: Some(convert::coverage_to(&Coverage::complete())),
+        is_full: true,
+        part: u32::try_from(part).expect("few parts"),
+        is_last: part == last,
+        digest: convert::digest_to(digest),
+        seen_count: u64::try_from(count).expect("a small number"),
+        observations,
+        removed: Vec::new(),
+    };
+    let parts = parts.into_iter().enumerate().map(report);
+    parts
+        .map(|report| {
+            let content = Some(v1::record::Content::Report(report));
+            v1::Record { content }.encode_to_vec().into()
+        })
+        .collect()
+}
+
+/// One agent's stream.
+struct Agent {
+    frames: mpsc::Sender<v1::AgentFrame>,
+    answers: tonic::Streaming<v1::ServerFrame>,
+    window: Arc<Semaphore>,
+    sequence: u64,
+}
+
+impl Agent {
+    async fn connect(address: SocketAddr, authority: &Authority, id: AgentId) -> Self {
+        let key = AgentKey::generate().expect("a key can be made");
+        let request = key.csr_der().expect("a request can be signed");
+        let day = Duration::from_secs(86_400);
+        let issued = authority
+            .issue_agent(&request, id, SystemClock.wall(), day)
+            .expect("the authority signs");
+        let roots = [authority.root_der().to_vec()];
+        let connector =
+            pki::connector_mutual(&roots, &issued.chain_der, &key).expect("the chain is good");
+        let channel = Endpoint::from_shared(format!("http://{address}"))
+            .expect("an address")
+            .initial_stream_window_size(1 << 20)
+            .initial_connection_window_size(1 << 20)
+            .connect_with_connector(connector)
+            .await
+            .expect("the uplink answers");
+        let mut client = UplinkClient::new(channel)
+            .send_compressed(CompressionEncoding::Zstd)
+            .accept_compressed(CompressionEncoding::Zstd);
+        let (frames, sent) = mpsc::channel(4);
+        let hello = v1::Hello {
+            protocol_min: 1,
+            protocol_max: 1,
+            agent_version: "bench".into(),
+            evidence: None,
+            epoch: 1,
+            instance: vec![1; 16],
+            nonce: Vec::new(),
+        };
+        frames.send(frame(Frame::Hello(hello))).await.expect("the stream is open");
+        let mut answers =
+            client.session(ReceiverStream::new(sent)).await.expect("a stream opens").into_inner();
+        let welcome = answers.message().await.expect("an answer").expect("a welcome");
+        let Some(Answer::Welcome(welcome)) = welcome.frame else {
+            unreachable_answer(&welcome);
+        };
+        let window = usize::try_from(welcome.window_bytes).expect("a window");
+        Self { frames, answers, window: Arc::new(Semaphore::new(window)), sequence: 0 }
+    }
+
+    /// Sends records within the window and waits until the last one is acknowledged.
+    async fn deliver(&mut self, records: &[Bytes]) {
+        let first = self.sequence + 1;
+        let last = self.sequence + u64::try_from(records.len()).expect("few records");
+        let (window, frames) = (Arc::clone(&self.window), self.frames.clone());
+        let records = records.to_vec();
+        let sizes: Vec<usize> = records.iter().map(Bytes::len).collect();
+        let sending = tokio::spawn(async move {
+            for (record, sequence) in records.into_iter().zip(first..) {
+                let bytes = u32::try_from(record.len()).expect("a small record");
+                window.acquire_many(bytes).await.expect("an open window").forget();
+                let content = Some(v1::entry::Content::Record(record));
+                let batch =
+                    v1::Batch { epoch: 1, class: 1, entries: vec![v1::Entry { sequence, content }] };
+                frames.send(frame(Frame::Batch(batch))).await.expect("the stream is open");
+            }
+        });
+        let mut acknowledged = first - 1;
+        while acknowledged < last {
+            let answer = self.answers.message().await.expect("an answer").expect("the stream is open");
+            let Some(Answer::Acknowledgement(acknowledgement)) = answer.frame else {
+                unreachable_answer(&answer);
+            };
+            assert!(acknowledgement.rejected.is_empty(), "{:?}", acknowledgement.rejected);
+            for sequence in acknowledged + 1..=acknowledgement.sequence {
+                let place = usize::try_from(sequence - first).expect("a small number");
+                self.window.add_permits(sizes.get(place).copied().unwrap_or_default());
+            }
+            acknowledged = acknowledgement.sequence;
+        }
+        self.sequence = last;
+        sending.await.expect("the sender ends");
+    }
+}
+
+fn unreachable_answer(answer: &v1::ServerFrame) -> ! {
+    println!("the control plane answered {answer:?}");
+    std::process::exit(1)
+}
+
+fn frame(frame: Frame) -> v1::AgentFrame {
+    v1::AgentFrame { frame: Some(frame) }
+}
+
+/// Processor time of this process so far, user and system.
+fn processor_time() -> f64 {
+    // Fields 14 and 15 of the line, in ticks of a hundredth of a second (proc(5)); the name before them has no space.
+    let line = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let ticks = line.split(' ').skip(13).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
+}
+
+/// All agents deliver at once; items per second, and microseconds of processor time (client and server) per item.
+async fn phase(
+    agents: &mut [Agent],
+    records: &[Vec<Bytes>],
+    items: usize,
+    times: usize,
+) -> (f64, f64) {
+    let (begun, worked) = (SystemClock.monotonic(), processor_time());
+    let deliveries = agents.iter_mut().zip(records).map(|(agent, records)| async move {
+        for _ in 0..times {
+            agent.deliver(records).await;
+        }
+    });
+    futures::future::join_all(deliveries).await;
+    let took = SystemClock.monotonic().saturating_sub(begun).as_secs_f64();
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let sent = (items * times) as f64;
+    (sent / took, (processor_time() - worked) * 1e6 / sent)
+}
+
+/// What a host costs on the wire in an hour in which nothing changed: the confirmations of its scopes, as beats of
+/// this protocol carry them, without TLS's and HTTP/2's own bytes.
+fn beat_bytes_per_hour(id: AgentId) -> usize {
+    const SCOPES: usize = 40;
+    const LOOKS_PER_HOUR: usize = 60;
+    let source = SourceId { collector: "host".into(), target: id.to_string() };
+    let confirmations = (0..SCOPES).map(|scope| v1::ScopeConfirmation {
+        scope: Some(convert::scope_to(&source, &format!("packages.manager{scope:02}"))),
+        looked_at: 1_790_000_000_000,
+        digest: vec![0x5a; 16],
+    });
+    let beat = v1::Beat {
+        confirmations: confirmations.collect(),
+        spool_bytes: 0,
+        spool_records: 0,
+        complaints: Vec::new(),
+    };
+    frame(Frame::Beat(beat)).encoded_len() * LOOKS_PER_HOUR
+}
+
+fn size_of(folder: &Path) -> u64 {
+    let files = ["dharma.sqlite", "dharma.sqlite-wal"].map(|name| folder.join(name));
+    files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
+}
+
+#[tokio::main]
+async fn main() {
+    let arguments = arguments();
+    let temporary = std::env::temp_dir().join(format!("bench-ingest-{}", std::process::id()));
+    let state = arguments.state.clone().unwrap_or_else(|| temporary.clone());
+    std::fs::create_dir_all(&state).expect("the folder can be made");
+    let database = Database::open(&state.join("dharma.sqlite")).expect("the database opens");
+    let store = Arc::new(SqliteItems::open(database.clone()).expect("the items open"));
+    let ingest = Ingest::start(
+        store,
+        Arc::new(Catalog::built_in()),
+        Arc::new(SystemClock),
+        Arc::new(SystemRandomness),
+    )
+    .await
+    .expect("ingest starts");
+    let authority =
+        Authority::load_or_create(&state.join("pki"), SystemClock.wall()).expect("an authority");
+    let identity = authority
+        .issue_server(&["localhost".to_owned()], SystemClock.wall())
+        .expect("a server certificate");
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+    let acceptor = pki::serve_mutual(
+        listener,
+        ServerIdentitySource::new(identity),
+        authority.root_der(),
+        AcceptLimits::default(),
+    )
+    .expect("the listener is set up");
+    let address = acceptor.local_address().expect("an address");
+    let service = uplink::service(UplinkParts {
+        ingest: ingest.clone(),
+        sessions: Sessions::default(),
+        admission: Arc::new(Everyone),
+        clock: Arc::new(SystemClock),
+        randomness: Arc::new(SystemRandomness),
+    });
+    let server = tokio::spawn(
+        tonic::transport::Server::builder().add_service(service).serve_with_incoming(acceptor),
+    );
+
+    let per_agent = arguments.items / arguments.agents;
+    let items = per_agent * arguments.agents;
+    let ids: Vec<AgentId> = (0..arguments.agents)
+        .map(|number| {
+            let number = u8::try_from(number).expect("few agents");
+            AgentId::new_v7(SystemClock.wall().into(), [number; 10])
+        })
+        .collect();
+    let made = |changes: u64| -> Vec<Vec<Bytes>> {
+        let agents = ids.iter().enumerate();
+        agents.map(|(agent, id)| records(agent, *id, per_agent, changes)).collect()
+    };
+    let (new, changed) = (made(0), made(1));
+    let wire: usize = new.iter().flatten().map(Bytes::len).sum();
+    let mut agents = Vec::new();
+    for id in &ids {
+        agents.push(Agent::connect(address, &authority, *id).await);
+    }
+    let (new_items_s, new_us) = phase(&mut agents, &new, items, 1).await;
+    let (unchanged_items_s, unchanged_us) = phase(&mut agents, &new, items, 5).await;
+    checkpoint(&database).await;
+    let bytes = size_of(&state);
+    let (changed_items_s, changed_us) = phase(&mut agents, &changed, items, 1).await;
+    checkpoint(&database).await;
+    let bytes_after = size_of(&state);
+    ingest.stop().await;
+    server.abort();
+    let count = u64::try_from(items).expect("a small number");
+    println!(
+        "{{\"bench\":\"ingest\",\"figures\":{{\"unchanged_items_s\":{unchanged_items_s:.0},\"new_items_s\":{new_items_s:.0},\
+         \"changed_items_s\":{changed_items_s:.0},\"wire_bytes_per_unchanged_host_hour\":{},\"store_bytes_per_item\":{}}},\
+         \"items\":{items},\"agents\":{},\"message_bytes_per_item\":{},\"store_bytes_per_item_after_change\":{},\
+         \"processor_us_per_item\":{{\"new\":{new_us:.1},\"unchanged\":{unchanged_us:.1},\"changed\":{changed_us:.1}}}}}",
+        ids.first().map_or(0, |id| beat_bytes_per_hour(*id)),
+        bytes / count,
+        arguments.agents,
+        wire / items,
+        bytes_after / count,
+    );
+    if arguments.state.is_none() {
+        std::fs::remove_dir_all(&temporary).ok();
+    }
+}
+
+async fn checkpoint(database: &Database) {
+    database.checkpoint().await.expect("the log moves into the file");
+}
