@@ -16,26 +16,93 @@ const TEXT_LENGTH_MAX: usize = 128 * 1024;
 
 /// Parts of a name that tell that its value is secret, lower case, without separators.
 const SECRET_NAMES: &[&str] = &[
-    "password", "passwd", "passphrase", "secret", "token", "apikey", "accesskey", "accountkey",
-    "sharedaccesskey", "privatekey", "credential", "authorization", "cookie", "connectionstring",
-    "signingkey", "encryptionkey", "masterkey", "licensekey", "sessionkey", "authkey", "xapikey",
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "token",
+    "apikey",
+    "accesskey",
+    "accountkey",
+    "sharedaccesskey",
+    "privatekey",
+    "credential",
+    "authorization",
+    "cookie",
+    "connectionstring",
+    "signingkey",
+    "encryptionkey",
+    "masterkey",
+    "licensekey",
+    "sessionkey",
+    "authkey",
+    "xapikey",
     "presharedkey",
 ];
 
 /// Names that are secret only as a whole, or after a separator: they are too short to be looked for inside words.
-const SECRET_WORDS: &[&str] = &["pass", "pwd", "psk", "pw", "auth", "sas", "dsn", "bearer", "otp", "pin"];
+const SECRET_WORDS: &[&str] =
+    &["pass", "pwd", "psk", "pw", "auth", "sas", "dsn", "bearer", "otp", "pin"];
 
 /// Endings of names whose value only says where a secret lies, or how one is treated.
 const HARMLESS_ENDINGS: &[&str] = &[
-    "file", "path", "dir", "directory", "name", "id", "url", "uri", "endpoint", "ttl", "required",
-    "length", "type", "mode", "method", "timeout", "issuer", "env", "fd", "expiry", "enabled",
+    "file",
+    "path",
+    "dir",
+    "directory",
+    "name",
+    "id",
+    "url",
+    "uri",
+    "endpoint",
+    "ttl",
+    "required",
+    "length",
+    "type",
+    "mode",
+    "method",
+    "timeout",
+    "issuer",
+    "env",
+    "fd",
+    "expiry",
+    "enabled",
 ];
 
 /// How tokens of well-known services begin.
 const TOKEN_STARTS: &[&str] = &[
-    "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_", "glpat-", "gldt-", "xoxb-", "xoxp-",
-    "xoxa-", "xoxs-", "xapp-", "sk-", "sk_live_", "rk_live_", "hvs.", "hvb.", "npm_", "pypi-", "dop_v1_",
-    "SG.", "AIza", "ya29.", "AKIA", "ASIA", "eyJ", "dj_", "dh_pat_", "dh_svc_", "shpat_", "lin_api_",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "gldt-",
+    "xoxb-",
+    "xoxp-",
+    "xoxa-",
+    "xoxs-",
+    "xapp-",
+    "sk-",
+    "sk_live_",
+    "rk_live_",
+    "hvs.",
+    "hvb.",
+    "npm_",
+    "pypi-",
+    "dop_v1_",
+    "SG.",
+    "AIza",
+    "ya29.",
+    "AKIA",
+    "ASIA",
+    "eyJ",
+    "dj_",
+    "dh_pat_",
+    "dh_svc_",
+    "shpat_",
+    "lin_api_",
 ];
 
 /// The shortest text that is taken for a token by its beginning.
@@ -76,8 +143,16 @@ const SECRET_OPTIONS: &[(&str, &str)] = &[
 
 /// Options of the programs above that need their value attached; detached they are a switch.
 const ATTACHED_ONLY: &[&str] = &[
-    "mysql", "mysqldump", "mysqladmin", "mysqlimport", "mysqlcheck", "mariadb", "mariadb-dump",
-    "mariadb-admin", "7z", "docker",
+    "mysql",
+    "mysqldump",
+    "mysqladmin",
+    "mysqlimport",
+    "mysqlcheck",
+    "mariadb",
+    "mariadb-dump",
+    "mariadb-admin",
+    "7z",
+    "docker",
 ];
 
 /// The text with its secrets masked. Words are told apart by white space outside of quotation marks.
@@ -133,7 +208,8 @@ impl<'a> Iterator for Words<'a> {
         if self.rest.is_empty() {
             return None;
         }
-        let start = self.rest.find(|letter: char| !letter.is_whitespace()).unwrap_or(self.rest.len());
+        let start =
+            self.rest.find(|letter: char| !letter.is_whitespace()).unwrap_or(self.rest.len());
         let (gap, rest) = self.rest.split_at(start);
         let mut quote = None;
         let mut end = rest.len();
@@ -454,7 +530,11 @@ mod tests {
 
     #[test]
     fn known_tokens_are_masked_without_a_name() {
-        for text in ["x ghp_0123456789hunter2", "x eyJhbGciOiJIUzI1NiJ9.hunter2.x", "x=dj_0123456789hunter2"] {
+        for text in [
+            "x ghp_0123456789hunter2",
+            "x eyJhbGciOiJIUzI1NiJ9.hunter2.x",
+            "x=dj_0123456789hunter2",
+        ] {
             hides(text);
         }
     }
@@ -483,7 +563,10 @@ mod tests {
     #[test]
     fn white_space_inside_an_argument_does_not_end_a_secret() {
         assert_eq!(redact_arguments(["app", "--password=a hunter2", "x"]), "app --password=*** x");
-        assert_eq!(redact_arguments(["app", "--password", "a hunter2", "x"]), "app --password *** x");
+        assert_eq!(
+            redact_arguments(["app", "--password", "a hunter2", "x"]),
+            "app --password *** x"
+        );
         assert_eq!(
             redact_arguments(["sh", "-c", "mysql -phunter2 && PGPASSWORD=hunter2 psql"]),
             "sh -c mysql -p*** && PGPASSWORD=*** psql"

@@ -32,7 +32,14 @@ const fn scope(
     summary: &'static str,
     classes: &'static [&'static str],
 ) -> ScopeDeclaration {
-    ScopeDeclaration { name, summary, classes, interval: QUARTER, time_limit: TIME_LIMIT, is_volatile: false }
+    ScopeDeclaration {
+        name,
+        summary,
+        classes,
+        interval: QUARTER,
+        time_limit: TIME_LIMIT,
+        is_volatile: false,
+    }
 }
 
 const PACKAGE: &[&str] = &[classes::package::CLASS.name];

@@ -69,7 +69,10 @@ struct Sources {
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
-    let text = match files::read_to_string_limited(&files::within(target, "/etc/passwd"), FILE_BYTES_MAX) {
+    let text = match files::read_to_string_limited(
+        &files::within(target, "/etc/passwd"),
+        FILE_BYTES_MAX,
+    ) {
         Ok(text) => text,
         Err(error) if files::refusal(&error) == Refusal::NotFound => {
             return Coverage::not_present("the target has no /etc/passwd");
@@ -80,7 +83,8 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         }
     };
     let users = passwd::users(&text);
-    let groups = files::read_to_string_limited(&files::within(target, "/etc/group"), FILE_BYTES_MAX);
+    let groups =
+        files::read_to_string_limited(&files::within(target, "/etc/group"), FILE_BYTES_MAX);
     let groups = passwd::groups(&groups.unwrap_or_default());
     let mut sources = Sources { shadows: None, sudoers: None, denied: BTreeSet::new() };
     sources.read(target, run);
@@ -136,7 +140,8 @@ impl Sources {
 
 /// The groups of each user by name, the main one first.
 fn memberships<'a>(users: &'a [User], groups: &'a [Group]) -> BTreeMap<&'a str, Vec<&'a Group>> {
-    let by_gid: BTreeMap<u32, &Group> = groups.iter().rev().map(|group| (group.gid, group)).collect();
+    let by_gid: BTreeMap<u32, &Group> =
+        groups.iter().rev().map(|group| (group.gid, group)).collect();
     let mut by_name: BTreeMap<&str, Vec<&Group>> = BTreeMap::new();
     for user in users {
         if let Some(group) = by_gid.get(&user.gid) {
@@ -211,7 +216,10 @@ fn authorized_keys(
 ) -> Option<Vec<String>> {
     let mut fingerprints = Vec::new();
     for file in KEY_FILES {
-        match files::read_to_string_limited(&files::within(target, &user.home).join(file), keys::FILE_BYTES_MAX) {
+        match files::read_to_string_limited(
+            &files::within(target, &user.home).join(file),
+            keys::FILE_BYTES_MAX,
+        ) {
             Ok(text) => fingerprints.extend(keys::fingerprints(&text)),
             Err(error) if files::refusal(&error) == Refusal::NotFound => {}
             Err(error) => {

@@ -65,7 +65,8 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
 
 fn coverage(denied: &BTreeSet<String>, is_cut: bool) -> Coverage {
     if is_cut {
-        let detail = format!("more than {} folders or {} files", walk::FOLDERS_MAX, walk::FILES_MAX);
+        let detail =
+            format!("more than {} folders or {} files", walk::FOLDERS_MAX, walk::FILES_MAX);
         return Coverage::partial(CoverageReason::LimitReached, detail);
     }
     let Some(first) = denied.first() else {
@@ -132,12 +133,22 @@ mod tests {
         write("etc/ssl/certs/own.pem", pem);
         write("etc/ssl/certs/ca-certificates.crt", pem);
         write("usr/share/ca-certificates/x/A.crt", pem);
-        std::os::unix::fs::symlink("/usr/share/ca-certificates/x/A.crt", place.path().join("etc/ssl/certs/A.pem")).unwrap();
-        write("etc/nginx/nginx.conf", "http { # ssl_certificate /no.pem;\n  ssl_certificate /srv/tls/web.pem;\n ssl_certificate_key /srv/tls/web.key;\n}\n");
+        std::os::unix::fs::symlink(
+            "/usr/share/ca-certificates/x/A.crt",
+            place.path().join("etc/ssl/certs/A.pem"),
+        )
+        .unwrap();
+        write(
+            "etc/nginx/nginx.conf",
+            "http { # ssl_certificate /no.pem;\n  ssl_certificate /srv/tls/web.pem;\n ssl_certificate_key /srv/tls/web.key;\n}\n",
+        );
         write("srv/tls/web.pem", pem);
         write("srv/tls/web.key", pem);
         write("etc/pki/bundle.pem", &pem.repeat(20));
-        write("etc/ssl/broken.crt", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        write(
+            "etc/ssl/broken.crt",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        );
         let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
         let mut seen = Vec::new();
         let mut run = Run::new(&mut seen);

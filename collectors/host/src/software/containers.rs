@@ -20,11 +20,15 @@ use model::{Coverage, Observation, RelationTarget, Value, relationships};
 use std::collections::BTreeSet;
 
 /// Sockets of the whole host: engine, path.
-const SOCKETS: [(&str, &str); 3] =
-    [("docker", "/run/docker.sock"), ("docker", "/var/run/docker.sock"), ("podman", "/run/podman/podman.sock")];
+const SOCKETS: [(&str, &str); 3] = [
+    ("docker", "/run/docker.sock"),
+    ("docker", "/var/run/docker.sock"),
+    ("podman", "/run/podman/podman.sock"),
+];
 
 /// Sockets of users below their folder in /run/user.
-const USER_SOCKETS: [(&str, &str); 2] = [("docker", "docker.sock"), ("podman", "podman/podman.sock")];
+const USER_SOCKETS: [(&str, &str); 2] =
+    [("docker", "docker.sock"), ("podman", "podman/podman.sock")];
 
 /// The most users whose sockets are asked.
 const USERS_MAX: usize = 64;
@@ -153,8 +157,12 @@ impl Findings {
             Refusal::PermissionDenied => CoverageReason::PermissionDenied,
             // A socket that nobody listens on belongs to an engine that is stopped: it has no running containers,
             // but those that it has are not known.
-            Refusal::Other if error.kind() == std::io::ErrorKind::InvalidData => CoverageReason::Malformed,
-            Refusal::Other if error.kind() == std::io::ErrorKind::TimedOut => CoverageReason::TimedOut,
+            Refusal::Other if error.kind() == std::io::ErrorKind::InvalidData => {
+                CoverageReason::Malformed
+            }
+            Refusal::Other if error.kind() == std::io::ErrorKind::TimedOut => {
+                CoverageReason::TimedOut
+            }
             Refusal::Other => CoverageReason::Unreachable,
         };
         let remedy = match reason {
@@ -192,7 +200,10 @@ fn observe_container(engine: &'static str, found: Container) -> Observation {
         .with_some(&container::IMAGE_ID, found.image_id.clone())
         .with_some(&container::STATE, found.state)
         .with_some(&container::STATUS, found.status)
-        .with_some(&container::COMMAND, found.command.map(|command| crate::redact::redact(&command)))
+        .with_some(
+            &container::COMMAND,
+            found.command.map(|command| crate::redact::redact(&command)),
+        )
         .with_some(&container::CREATED_AT, found.created_at)
         .with_some(&container::PID, found.pid);
     for (attribute, values) in [
@@ -253,7 +264,8 @@ mod tests {
 
     #[test]
     fn a_container_is_told_with_its_image_and_without_secrets() {
-        let containers = api::containers(include_bytes!("containers/testdata/containers.json")).unwrap();
+        let containers =
+            api::containers(include_bytes!("containers/testdata/containers.json")).unwrap();
         let seen = observe_container("docker", containers.into_iter().next().unwrap());
         let text = |name: &str| seen.facts[name].to_line();
         assert_eq!(text("name"), "web");

@@ -4,7 +4,10 @@
 //! the root and us the building of paths. This is the only module of the software half with unsafe code: four
 //! system calls that the standard library does not have.
 
-#![expect(unsafe_code, reason = "openat, readlinkat and getdents64 have no safe form in the standard library")]
+#![expect(
+    unsafe_code,
+    reason = "openat, readlinkat and getdents64 have no safe form in the standard library"
+)]
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -42,7 +45,11 @@ impl Directory {
         let name = terminated(name, &mut place)?;
         // SAFETY: the descriptor is open and the name ends in NUL; the call keeps neither.
         let descriptor = unsafe {
-            libc::openat(self.0.as_raw_fd(), name.as_ptr(), flags | libc::O_CLOEXEC | libc::O_NONBLOCK)
+            libc::openat(
+                self.0.as_raw_fd(),
+                name.as_ptr(),
+                flags | libc::O_CLOEXEC | libc::O_NONBLOCK,
+            )
         };
         if descriptor < 0 {
             return Err(io::Error::last_os_error());
@@ -103,7 +110,8 @@ impl Directory {
         // SAFETY: an all-zero `stat` is a valid one; the kernel overwrites it.
         let mut status: libc::stat = unsafe { std::mem::zeroed() };
         // SAFETY: the descriptor is open, the name ends in NUL, and `status` is ours for the length of the call.
-        let result = unsafe { libc::fstatat(self.0.as_raw_fd(), name.as_ptr(), &raw mut status, 0) };
+        let result =
+            unsafe { libc::fstatat(self.0.as_raw_fd(), name.as_ptr(), &raw mut status, 0) };
         if result < 0 {
             return Err(io::Error::last_os_error());
         }
@@ -184,7 +192,12 @@ mod tests {
         std::os::unix::fs::symlink("file-7", place.path().join("link")).unwrap();
         let directory = Directory::open(place.path()).unwrap();
         let mut names = Vec::new();
-        directory.names(|name| { names.push(String::from_utf8(name.to_vec()).unwrap()); true }).unwrap();
+        directory
+            .names(|name| {
+                names.push(String::from_utf8(name.to_vec()).unwrap());
+                true
+            })
+            .unwrap();
         names.sort();
         assert_eq!(names, crate::files::list_dir(place.path()).unwrap());
         let mut buffer = Vec::new();

@@ -77,7 +77,9 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     for folder in SPOOLS {
         jobs.spool(target, folder);
     }
-    if let Ok(text) = files::read_to_string_limited(&files::within(target, ANACRONTAB), FILE_BYTES_MAX) {
+    if let Ok(text) =
+        files::read_to_string_limited(&files::within(target, ANACRONTAB), FILE_BYTES_MAX)
+    {
         for job in cron::anacrontab(&text) {
             jobs.saw("anacron", ANACRONTAB, job);
         }
@@ -98,7 +100,10 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let what: Vec<&str> = jobs.denied.into_iter().collect();
     Coverage::partial(
         CoverageReason::PermissionDenied,
-        format!("{} may not be read; run the agent as root or install the package", what.join(" and ")),
+        format!(
+            "{} may not be read; run the agent as root or install the package",
+            what.join(" and ")
+        ),
     )
 }
 
@@ -166,10 +171,14 @@ impl Jobs<'_, '_> {
     fn spool(&mut self, target: &Target, folder: &str) {
         match files::list_dir(&files::within(target, folder)) {
             Ok(users) => {
-                for user in users.iter().filter(|user| !user.starts_with('.') && !user.contains(".tmp")) {
+                for user in
+                    users.iter().filter(|user| !user.starts_with('.') && !user.contains(".tmp"))
+                {
                     let path = format!("{folder}/{user}");
                     // The folder of tables also holds folders of at and anacron.
-                    if std::fs::metadata(files::within(target, &path)).is_ok_and(|metadata| metadata.is_file()) {
+                    if std::fs::metadata(files::within(target, &path))
+                        .is_ok_and(|metadata| metadata.is_file())
+                    {
                         self.table(target, &path, Some(user));
                     }
                 }
@@ -184,9 +193,14 @@ impl Jobs<'_, '_> {
                 for name in names {
                     let Some(schedule) = cron::at_schedule(&name) else { continue };
                     let path = files::within(target, &format!("{folder}/{name}"));
-                    let text = files::read_to_string_limited(&path, FILE_BYTES_MAX).unwrap_or_default();
+                    let text =
+                        files::read_to_string_limited(&path, FILE_BYTES_MAX).unwrap_or_default();
                     let command = cron::at_command(&text);
-                    self.saw("at", folder, Job { name: Some(name), schedule, command, user: None, is_enabled: true });
+                    self.saw(
+                        "at",
+                        folder,
+                        Job { name: Some(name), schedule, command, user: None, is_enabled: true },
+                    );
                 }
             }
             Err(error) => self.refused(folder, &error),
@@ -207,19 +221,30 @@ mod tests {
             std::fs::write(path, text).unwrap();
         };
         write("etc/crontab", "SHELL=/bin/sh\n17 * * * * root cd / && run-parts /etc/cron.hourly\n");
-        write("etc/cron.d/backup", "@daily backup /bin/backup --password=hunter2\n@daily backup /bin/backup --password=hunter2\n");
+        write(
+            "etc/cron.d/backup",
+            "@daily backup /bin/backup --password=hunter2\n@daily backup /bin/backup --password=hunter2\n",
+        );
         write("etc/cron.d/backup.dpkg-old", "@daily root /bin/no\n");
         write("etc/cron.daily/logrotate", "#!/bin/sh\n");
         write("var/spool/cron/crontabs/alice", "# m h\n*/5 * * * * /home/alice/check\n");
         write("etc/anacrontab", "1\t5\tcron.daily\trun-parts /etc/cron.daily\n");
-        write("var/spool/cron/atjobs/a0000101bd62c0", "#!/bin/sh\n# atrun uid=0 gid=0\nPATH=/bin; export PATH\ncd / || {\n\t echo no >&2\n\t exit 1\n}\nreboot\n");
-        write("usr/lib/systemd/system/fstrim.timer", "[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n");
+        write(
+            "var/spool/cron/atjobs/a0000101bd62c0",
+            "#!/bin/sh\n# atrun uid=0 gid=0\nPATH=/bin; export PATH\ncd / || {\n\t echo no >&2\n\t exit 1\n}\nreboot\n",
+        );
+        write(
+            "usr/lib/systemd/system/fstrim.timer",
+            "[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n",
+        );
         let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)), Coverage::complete());
         let told: Vec<String> = seen
             .iter()
-            .map(|job| ["scheduler", "name", "schedule"].map(|name| job.facts[name].to_line()).join(" | "))
+            .map(|job| {
+                ["scheduler", "name", "schedule"].map(|name| job.facts[name].to_line()).join(" | ")
+            })
             .collect();
         assert_eq!(
             told,

@@ -65,7 +65,10 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         );
     }
     if count == MODULES_MAX {
-        return Coverage::partial(CoverageReason::LimitReached, format!("{MODULES_MAX} modules or more"));
+        return Coverage::partial(
+            CoverageReason::LimitReached,
+            format!("{MODULES_MAX} modules or more"),
+        );
     }
     Coverage::complete()
 }
@@ -79,8 +82,15 @@ fn parse(line: &str) -> Option<Module<'_>> {
     let users = fields.next().unwrap_or("-").split(',');
     // `[permanent]` stands among the users of a module that cannot be unloaded.
     let used_by = users.filter(|user| !user.is_empty() && *user != "-" && !user.starts_with('['));
-    let taint = fields.nth(2).map(|taint| taint.trim_matches(['(', ')'])).filter(|taint| !taint.is_empty());
-    Some(Module { name, size_bytes, references, used_by: used_by.map(str::to_owned).collect(), taint })
+    let taint =
+        fields.nth(2).map(|taint| taint.trim_matches(['(', ')'])).filter(|taint| !taint.is_empty());
+    Some(Module {
+        name,
+        size_bytes,
+        references,
+        used_by: used_by.map(str::to_owned).collect(),
+        taint,
+    })
 }
 
 #[cfg(test)]
@@ -90,9 +100,14 @@ mod tests {
 
     #[test]
     fn a_line_is_read() {
-        let module = parse("nf_nat 57344 2 nft_chain_nat,xt_nat,[permanent], Live 0x0000000000000000 (OE)").unwrap();
+        let module =
+            parse("nf_nat 57344 2 nft_chain_nat,xt_nat,[permanent], Live 0x0000000000000000 (OE)")
+                .unwrap();
         assert_eq!(module.used_by, ["nft_chain_nat", "xt_nat"]);
-        assert_eq!((module.size_bytes, module.references, module.taint), (57_344, Some(2), Some("OE")));
+        assert_eq!(
+            (module.size_bytes, module.references, module.taint),
+            (57_344, Some(2), Some("OE"))
+        );
         assert_eq!(parse("ext4 1024 - - Live 0x0").unwrap().references, None);
         assert_eq!(parse("../../etc 1 0 - Live 0x0"), None);
     }

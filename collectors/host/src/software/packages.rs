@@ -86,8 +86,7 @@ impl Merged {
 
     /// Adds a package; the newest version stands for those of the same name.
     fn add(&mut self, package: Package) {
-        let key =
-            (package.manager.to_string(), package.name.clone(), package.architecture.clone());
+        let key = (package.manager.to_string(), package.name.clone(), package.architecture.clone());
         let Some(other) = self.packages.get_mut(&key) else {
             if self.packages.len() >= PACKAGES_MAX {
                 self.is_cut = true;
@@ -205,7 +204,11 @@ mod tests {
     fn versions_beside_each_other_are_one_item_with_the_newest() {
         let mut merged = Merged::default();
         for version in ["5.14.0-70", "5.14.0-427", "5.14.0-427", "5.14.0-9"] {
-            merged.add(Package { name: "kernel".into(), version: version.into(), ..Package::default() });
+            merged.add(Package {
+                name: "kernel".into(),
+                version: version.into(),
+                ..Package::default()
+            });
         }
         let mut seen = Vec::new();
         merged.finish(&mut Run::new(&mut seen));
@@ -216,7 +219,9 @@ mod tests {
 
     #[test]
     fn numbers_in_versions_are_compared_as_numbers() {
-        for (older, newer) in [("1.9", "1.10"), ("1.0", "1.0.1"), ("1.0a", "1.0b"), ("09", "10"), ("1", "1.1")] {
+        for (older, newer) in
+            [("1.9", "1.10"), ("1.0", "1.0.1"), ("1.0a", "1.0b"), ("09", "10"), ("1", "1.1")]
+        {
             assert!(compare_versions(older, newer).is_lt(), "{older} {newer}");
             assert!(compare_versions(newer, older).is_gt(), "{older} {newer}");
         }

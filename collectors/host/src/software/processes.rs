@@ -155,7 +155,11 @@ fn socket_owners(
 }
 
 /// The wanted sockets that a process has open; they are no longer wanted then.
-fn open_sockets(proc: &Directory, pid: u32, wanted: &mut BTreeSet<u64>) -> std::io::Result<Vec<u64>> {
+fn open_sockets(
+    proc: &Directory,
+    pid: u32,
+    wanted: &mut BTreeSet<u64>,
+) -> std::io::Result<Vec<u64>> {
     let descriptors = proc.open_below(&format!("{pid}/fd"))?;
     let mut found = Vec::new();
     let mut place = [0; 64];

@@ -32,8 +32,11 @@ const TYPES: &[&str] =
 const UNITS_MAX: usize = 20_000;
 
 /// Where the control groups of services lie: with one hierarchy, with the mixed one, with the old one.
-const CGROUP_FOLDERS: [&str; 3] =
-    ["/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/unified/system.slice", "/sys/fs/cgroup/systemd/system.slice"];
+const CGROUP_FOLDERS: [&str; 3] = [
+    "/sys/fs/cgroup/system.slice",
+    "/sys/fs/cgroup/unified/system.slice",
+    "/sys/fs/cgroup/systemd/system.slice",
+];
 
 /// What is known of how a unit runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,9 +159,15 @@ fn states(target: &Target, search: &Search) -> (States, Problem) {
                 std::io::ErrorKind::InvalidData => CoverageReason::Malformed,
                 _ => CoverageReason::Unreachable,
             };
-            (running, Some((reason, format!(
-                "systemd did not tell the states of its units ({error}); services with processes are shown as running"
-            ))))
+            (
+                running,
+                Some((
+                    reason,
+                    format!(
+                        "systemd did not tell the states of its units ({error}); services with processes are shown as running"
+                    ),
+                )),
+            )
         }
     }
 }
@@ -179,8 +188,12 @@ fn running_by_cgroup(target: &Target, search: &Search) -> States {
                 None => files::read_trimmed(&folder.join(&name).join("cgroup.procs")).is_some(),
             };
             if is_populated {
-                let state =
-                    State { active: "active".into(), sub: "running".into(), load: "loaded".into(), ..State::default() };
+                let state = State {
+                    active: "active".into(),
+                    sub: "running".into(),
+                    load: "loaded".into(),
+                    ..State::default()
+                };
                 states.insert(unit.to_owned(), state);
             }
         }
@@ -270,7 +283,10 @@ fn with_file(
         .with_some(&service_unit::COMMAND, command.map(|command| crate::redact::redact(&command)))
         .with_some(&service_unit::RESTART_POLICY, definition.restart.clone());
     if search::type_of(name) == "service" {
-        seen.set(&service_unit::RUN_AS, definition.user.clone().unwrap_or_else(|| "root".to_owned()));
+        seen.set(
+            &service_unit::RUN_AS,
+            definition.user.clone().unwrap_or_else(|| "root".to_owned()),
+        );
     }
     for (attribute, values) in [
         (&service_unit::DROP_IN_PATHS, search.drop_ins(name)),
@@ -315,26 +331,49 @@ mod tests {
     fn a_unit_is_told_with_its_drop_ins_its_links_and_what_it_needs() {
         let (_place, target) = target(
             &[
-                ("usr/lib/systemd/system/web.service", "[Unit]\nDescription=Web\nRequires=db.service\n[Service]\nExecStart=/bin/web --password=hunter2\nUser=www\n[Install]\nWantedBy=multi-user.target\nAlias=httpd.service\n"),
-                ("usr/lib/systemd/system/db.service", "[Service]\nExecStart=/bin/db\n[Install]\nWantedBy=multi-user.target\n"),
+                (
+                    "usr/lib/systemd/system/web.service",
+                    "[Unit]\nDescription=Web\nRequires=db.service\n[Service]\nExecStart=/bin/web --password=hunter2\nUser=www\n[Install]\nWantedBy=multi-user.target\nAlias=httpd.service\n",
+                ),
+                (
+                    "usr/lib/systemd/system/db.service",
+                    "[Service]\nExecStart=/bin/db\n[Install]\nWantedBy=multi-user.target\n",
+                ),
                 ("usr/lib/systemd/system/multi-user.target", "[Unit]\nDescription=Multi\n"),
-                ("usr/lib/systemd/system/getty@.service", "[Unit]\nDescription=Getty on %I\n[Service]\nExecStart=-/sbin/agetty %i\n[Install]\nWantedBy=multi-user.target\n"),
-                ("etc/systemd/system/web.service.d/user.conf", "[Service]\nUser=web\nExecStart=\nExecStart=/bin/web2\n"),
+                (
+                    "usr/lib/systemd/system/getty@.service",
+                    "[Unit]\nDescription=Getty on %I\n[Service]\nExecStart=-/sbin/agetty %i\n[Install]\nWantedBy=multi-user.target\n",
+                ),
+                (
+                    "etc/systemd/system/web.service.d/user.conf",
+                    "[Service]\nUser=web\nExecStart=\nExecStart=/bin/web2\n",
+                ),
             ],
             &[
-                ("etc/systemd/system/multi-user.target.wants/web.service", "/lib/systemd/system/web.service"),
+                (
+                    "etc/systemd/system/multi-user.target.wants/web.service",
+                    "/lib/systemd/system/web.service",
+                ),
                 ("etc/systemd/system/httpd.service", "/lib/systemd/system/web.service"),
-                ("etc/systemd/system/multi-user.target.wants/getty@tty1.service", "/lib/systemd/system/getty@.service"),
+                (
+                    "etc/systemd/system/multi-user.target.wants/getty@tty1.service",
+                    "/lib/systemd/system/getty@.service",
+                ),
                 ("etc/systemd/system/old.service", "/dev/null"),
             ],
         );
         let seen = seen(&target);
-        let text = |unit: &str, name: &str| seen[unit].facts.get(name).map(model::Value::to_line).unwrap_or_default();
+        let text = |unit: &str, name: &str| {
+            seen[unit].facts.get(name).map(model::Value::to_line).unwrap_or_default()
+        };
         assert_eq!(text("web.service", "enabled_state"), "enabled");
         assert_eq!(text("web.service", "run_as"), "web");
         assert_eq!(text("web.service", "command"), "/bin/web2");
         assert_eq!(text("web.service", "aliases"), "httpd.service");
-        assert_eq!(text("web.service", "drop_in_paths"), "/etc/systemd/system/web.service.d/user.conf");
+        assert_eq!(
+            text("web.service", "drop_in_paths"),
+            "/etc/systemd/system/web.service.d/user.conf"
+        );
         assert_eq!(text("db.service", "enabled_state"), "disabled");
         assert_eq!(text("old.service", "enabled_state"), "masked");
         assert_eq!(text("multi-user.target", "enabled_state"), "static");

@@ -3,7 +3,11 @@
 //! Processes and sockets of other programs come and go while a test runs. So the other tool is asked before and
 //! after: what both of its answers hold must have been seen, and what was seen must stand in one of them.
 
-#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a helper of tests fails its test")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a helper of tests fails its test"
+)]
 
 use crate::{line, look, of_class, the, this_host, tool};
 use collector::{Target, testing};
@@ -24,11 +28,19 @@ async fn packages_are_those_of_dpkg_query() {
     let (seen, coverage) = look("packages.dpkg").await;
     assert_eq!(coverage.status, CoverageStatus::Complete);
     let fields = [
-        "Package", "Version", "Architecture", "source:Package", "Installed-Size", "Maintainer",
-        "Section", "binary:Summary", "db:Status-Want",
+        "Package",
+        "Version",
+        "Architecture",
+        "source:Package",
+        "Installed-Size",
+        "Maintainer",
+        "Section",
+        "binary:Summary",
+        "db:Status-Want",
     ];
     let format = fields.map(|field| format!("${{{field}}}")).join("\t");
-    let told = tool("dpkg", "dpkg-query", &["-W", "-f", &format!("${{db:Status-Status}}\t{format}\n")]);
+    let told =
+        tool("dpkg", "dpkg-query", &["-W", "-f", &format!("${{db:Status-Status}}\t{format}\n")]);
     let expected: BTreeSet<String> = told
         .lines()
         .filter_map(|line| line.strip_prefix("installed\t"))
@@ -42,8 +54,15 @@ async fn packages_are_those_of_dpkg_query() {
         })
         .collect();
     let attributes = [
-        "name", "version", "architecture", "source_package", "installed_bytes", "maintainer",
-        "section", "summary", "is_held",
+        "name",
+        "version",
+        "architecture",
+        "source_package",
+        "installed_bytes",
+        "maintainer",
+        "section",
+        "summary",
+        "is_held",
     ];
     let ours: BTreeSet<String> =
         seen.iter().map(|seen| attributes.map(|name| line(seen, name)).join("\t")).collect();
@@ -79,7 +98,8 @@ async fn listeners_are_those_of_ss() {
     let four = TcpListener::bind("127.0.0.1:0").unwrap();
     let six = TcpListener::bind("[::1]:0").unwrap();
     // A port that the kernel picked does not make a listener of UDP, so one of our own choice is taken.
-    let datagrams = (20_000..21_000).find_map(|port| UdpSocket::bind(("127.0.0.1", port)).ok()).unwrap();
+    let datagrams =
+        (20_000..21_000).find_map(|port| UdpSocket::bind(("127.0.0.1", port)).ok()).unwrap();
     let wanted = ["-H", "-tulnp"];
     let before = ends(&wanted, 4);
     let look = testing::look(&HostCollector, &this_host(), "processes").await.unwrap();
@@ -108,7 +128,10 @@ async fn listeners_are_those_of_ss() {
         assert!(us.relations.iter().any(|relation| relation.target == listens));
     }
     let port = datagrams.local_addr().unwrap().port().to_string();
-    assert_eq!(line(the(&look.observations, "listening_endpoint", "port", &port), "protocol"), "udp");
+    assert_eq!(
+        line(the(&look.observations, "listening_endpoint", "port", &port), "protocol"),
+        "udp"
+    );
 }
 
 #[tokio::test]
@@ -118,7 +141,11 @@ async fn connections_are_those_that_ss_shows_for_the_same_process() {
     let _client = TcpStream::connect(address).unwrap();
     let (_accepted, _) = listener.accept().unwrap();
     let us = std::process::id();
-    let shown = tool("iproute2", "ss", &["-H", "-tnp", "state", "established", "dst", &address.to_string()]);
+    let shown = tool(
+        "iproute2",
+        "ss",
+        &["-H", "-tnp", "state", "established", "dst", &address.to_string()],
+    );
     assert!(shown.contains(&format!("pid={us},")), "{shown}");
     let look = testing::look(&HostCollector, &this_host(), "processes").await.unwrap();
     let endpoint = RelationTarget::Endpoint {
@@ -145,8 +172,11 @@ async fn connections_are_those_that_ss_shows_for_the_same_process() {
 /// Parent, account and number of threads of each process, by pid.
 fn processes_of_ps() -> BTreeMap<String, (String, String)> {
     let text = tool("procps", "ps", &["-eo", "pid=,ppid=,euser:32=,stat="]);
-    let rows = text.lines().map(|row| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-    rows.filter(|row| !row[3].starts_with('Z')).map(|row| (row[0].clone(), (row[1].clone(), row[2].clone()))).collect()
+    let rows =
+        text.lines().map(|row| row.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+    rows.filter(|row| !row[3].starts_with('Z'))
+        .map(|row| (row[0].clone(), (row[1].clone(), row[2].clone())))
+        .collect()
 }
 
 #[tokio::test]
@@ -156,7 +186,8 @@ async fn processes_are_those_of_ps() {
     let after = processes_of_ps();
     let lasting = before.keys().filter(|pid| after.contains_key(*pid)).count();
     let seen = of_class(&look.observations, "process");
-    let instances: usize = seen.iter().map(|seen| line(seen, "instances_count").parse::<usize>().unwrap()).sum();
+    let instances: usize =
+        seen.iter().map(|seen| line(seen, "instances_count").parse::<usize>().unwrap()).sum();
     let young = tool("procps", "ps", &["-eo", "etimes="]);
     let young = young.lines().filter(|age| age.trim().parse::<u64>().unwrap() < 30).count();
     assert!(instances + young >= lasting, "{instances} of {lasting}, {young} young");
@@ -176,7 +207,8 @@ async fn processes_are_those_of_ps() {
 #[tokio::test]
 async fn what_is_enabled_is_what_systemctl_says() {
     let (seen, _) = look("units").await;
-    let text = tool("systemd", "systemctl", &["--root=/", "list-unit-files", "--no-pager", "--no-legend"]);
+    let text =
+        tool("systemd", "systemctl", &["--root=/", "list-unit-files", "--no-pager", "--no-legend"]);
     let expected: BTreeMap<&str, &str> = text
         .lines()
         .map(|row| row.split_whitespace().collect::<Vec<_>>())
@@ -210,7 +242,12 @@ async fn accounts_are_those_of_getent() {
         let groups = tool("coreutils", "id", &["-Gn", fields[0]]);
         let expected: BTreeSet<String> = groups.split_whitespace().map(str::to_owned).collect();
         let told = line(user, "groups");
-        assert_eq!(told.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(), expected, "{}", fields[0]);
+        assert_eq!(
+            told.split(", ").map(str::to_owned).collect::<BTreeSet<_>>(),
+            expected,
+            "{}",
+            fields[0]
+        );
     }
     assert_eq!(of_class(&seen, "user_account").len(), text.lines().count());
     let text = tool("libc-bin", "getent", &["group"]);
@@ -228,27 +265,36 @@ async fn fingerprints_of_keys_are_those_of_ssh_keygen() {
     let home = place.path().join("home/alice/.ssh");
     std::fs::create_dir_all(&home).unwrap();
     std::fs::create_dir_all(place.path().join("etc")).unwrap();
-    std::fs::write(place.path().join("etc/passwd"), "alice:x:1000:1000::/home/alice:/bin/bash\n").unwrap();
+    std::fs::write(place.path().join("etc/passwd"), "alice:x:1000:1000::/home/alice:/bin/bash\n")
+        .unwrap();
     let mut keys = String::new();
     for kind in ["ed25519", "ecdsa", "rsa"] {
         let file = place.path().join(kind);
         let file = file.to_str().unwrap();
-        tool("openssh-client", "ssh-keygen", &["-q", "-t", kind, "-N", "", "-C", "alice@example.org", "-f", file]);
+        tool(
+            "openssh-client",
+            "ssh-keygen",
+            &["-q", "-t", kind, "-N", "", "-C", "alice@example.org", "-f", file],
+        );
         keys.push_str(&std::fs::read_to_string(format!("{file}.pub")).unwrap());
     }
     let file = home.join("authorized_keys");
     std::fs::write(&file, keys).unwrap();
     // `256 SHA256:… alice@example.org (ED25519)`
-    let expected: Vec<String> = tool("openssh-client", "ssh-keygen", &["-lf", file.to_str().unwrap()])
-        .lines()
-        .map(|row| {
-            let fields: Vec<&str> = row.split_whitespace().collect();
-            format!("{} {} {}", fields[1], fields[3], fields[2])
-        })
-        .collect();
+    let expected: Vec<String> =
+        tool("openssh-client", "ssh-keygen", &["-lf", file.to_str().unwrap()])
+            .lines()
+            .map(|row| {
+                let fields: Vec<&str> = row.split_whitespace().collect();
+                format!("{} {} {}", fields[1], fields[3], fields[2])
+            })
+            .collect();
     assert_eq!(expected.len(), 3);
     let seen = look_at(place.path(), "accounts").await;
-    assert_eq!(line(the(&seen, "user_account", "name", "alice"), "authorized_keys"), expected.join(", "));
+    assert_eq!(
+        line(the(&seen, "user_account", "name", "alice"), "authorized_keys"),
+        expected.join(", ")
+    );
 }
 
 #[tokio::test]
@@ -257,14 +303,31 @@ async fn certificates_are_those_of_openssl() {
     let folder = place.path().join("etc/ssl");
     std::fs::create_dir_all(&folder).unwrap();
     for (name, key) in [("ec", "ec:P-384"), ("rsa", "rsa:2048"), ("ed", "ed25519")] {
-        let mut arguments = vec!["req", "-x509", "-nodes", "-days", "30", "-subj", "/C=DE/O=Example/CN=db.example.org"];
+        let mut arguments = vec![
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "30",
+            "-subj",
+            "/C=DE/O=Example/CN=db.example.org",
+        ];
         match key.split_once(':') {
-            Some(("ec", _)) => arguments.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"]),
+            Some(("ec", _)) => {
+                arguments.extend(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384"])
+            }
             _ => arguments.extend(["-newkey", key]),
         }
         let file = folder.join(format!("{name}.pem"));
         let key_file = place.path().join("key");
-        arguments.extend(["-addext", "subjectAltName=DNS:db.example.org,IP:192.0.2.9", "-out", file.to_str().unwrap(), "-keyout", key_file.to_str().unwrap()]);
+        arguments.extend([
+            "-addext",
+            "subjectAltName=DNS:db.example.org,IP:192.0.2.9",
+            "-out",
+            file.to_str().unwrap(),
+            "-keyout",
+            key_file.to_str().unwrap(),
+        ]);
         tool("openssl", "openssl", &arguments);
     }
     let seen = look_at(place.path(), "certificates").await;
@@ -277,8 +340,14 @@ async fn certificates_are_those_of_openssl() {
             let told = tool("openssl", "openssl", &arguments);
             told.trim().split_once('=').unwrap().1.to_owned()
         };
-        assert_eq!(line(seen, "fingerprint"), ask(&["-fingerprint", "-sha256"]).replace(':', "").to_lowercase());
-        assert_eq!(line(seen, "serial_number"), ask(&["-serial"]).to_lowercase().trim_start_matches("00"));
+        assert_eq!(
+            line(seen, "fingerprint"),
+            ask(&["-fingerprint", "-sha256"]).replace(':', "").to_lowercase()
+        );
+        assert_eq!(
+            line(seen, "serial_number"),
+            ask(&["-serial"]).to_lowercase().trim_start_matches("00")
+        );
         assert_eq!(line(seen, "subject"), ask(&["-subject", "-nameopt", "sep_comma_plus_space"]));
         let end = ask(&["-enddate"]);
         let end = tool("coreutils", "date", &["-d", &end, "+%s"]);
@@ -329,7 +398,10 @@ async fn a_listener_in_another_network_namespace_is_not_one_of_the_host() {
 }
 
 /// Runs `work` on a thread that has given up root; the other threads keep it.
-#[expect(unsafe_code, reason = "credentials of one thread are changed by the system calls themselves")]
+#[expect(
+    unsafe_code,
+    reason = "credentials of one thread are changed by the system calls themselves"
+)]
 fn as_nobody<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     const NOBODY: libc::uid_t = 65_534;
     std::thread::scope(|scope| {
@@ -381,14 +453,27 @@ fn without_root_what_is_denied_is_not_looked_at_and_the_rest_is_seen() {
 #[tokio::test]
 async fn every_scope_holds_to_manifest_and_catalog() {
     for scope in [
-        "processes", "units", "accounts", "jobs", "kernel_modules", "certificates", "containers",
-        "packages.rpm", "packages.apk", "packages.pacman", "packages.python", "packages.npm",
-        "packages.gem", "packages.snap", "packages.flatpak",
+        "processes",
+        "units",
+        "accounts",
+        "jobs",
+        "kernel_modules",
+        "certificates",
+        "containers",
+        "packages.rpm",
+        "packages.apk",
+        "packages.pacman",
+        "packages.python",
+        "packages.npm",
+        "packages.gem",
+        "packages.snap",
+        "packages.flatpak",
     ] {
         let look = testing::look(&HostCollector, &this_host(), scope).await.unwrap();
         let complaints = testing::complaints(&HostCollector, scope, &look.observations);
         assert!(complaints.is_empty(), "{complaints:#?}");
-        let keys: BTreeSet<&str> = look.observations.iter().map(|seen| seen.native_key.as_str()).collect();
+        let keys: BTreeSet<&str> =
+            look.observations.iter().map(|seen| seen.native_key.as_str()).collect();
         assert_eq!(keys.len(), look.observations.len(), "{scope} names two items alike");
     }
 }

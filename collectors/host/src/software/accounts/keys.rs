@@ -90,7 +90,9 @@ mod tests {
 
     #[test]
     fn options_before_a_key_do_not_hide_it_and_are_not_told() {
-        let text = format!("command=\"echo ssh-rsa hunter2\",no-pty {KEY}\ncert-authority {KEY}\n# {KEY}\nbad\n");
+        let text = format!(
+            "command=\"echo ssh-rsa hunter2\",no-pty {KEY}\ncert-authority {KEY}\n# {KEY}\nbad\n"
+        );
         let seen = fingerprints(&text);
         assert_eq!(seen.len(), 2);
         assert!(!seen[0].contains("hunter2"));

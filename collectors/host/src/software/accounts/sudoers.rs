@@ -62,18 +62,21 @@ impl Sudoers {
     /// Reads `/etc/sudoers` and what it includes.
     pub(super) fn read(target: &Target) -> io::Result<Self> {
         let mut sudoers = Self::default();
-        let first = files::read_to_string_limited(&files::within(target, "/etc/sudoers"), FILE_BYTES_MAX)?;
+        let first =
+            files::read_to_string_limited(&files::within(target, "/etc/sudoers"), FILE_BYTES_MAX)?;
         let mut waiting = sudoers.parse(&first);
         let mut seen = BTreeSet::new();
         while let Some(include) = waiting.pop() {
             if seen.len() >= FILES_MAX || !seen.insert(include.clone()) {
                 continue;
             }
-            let path = if include.starts_with('/') { include.clone() } else { format!("/etc/{include}") };
+            let path =
+                if include.starts_with('/') { include.clone() } else { format!("/etc/{include}") };
             if let Some(folder) = path.strip_suffix("/*") {
                 let names = files::list_dir(&files::within(target, folder)).unwrap_or_default();
                 // sudo leaves out what package managers and editors leave behind.
-                let names = names.into_iter().filter(|name| !name.contains('.') && !name.ends_with('~'));
+                let names =
+                    names.into_iter().filter(|name| !name.contains('.') && !name.ends_with('~'));
                 waiting.extend(names.map(|name| format!("{folder}/{name}")));
                 continue;
             }
@@ -151,7 +154,8 @@ impl Sudoers {
     /// The rules that name the group itself.
     pub(super) fn rules_of_group(&self, group: &Group) -> Vec<String> {
         let (by_name, by_number) = (format!("%{}", group.name), format!("%#{}", group.gid));
-        let names = |users: &[String]| users.iter().any(|user| *user == by_name || *user == by_number);
+        let names =
+            |users: &[String]| users.iter().any(|user| *user == by_name || *user == by_number);
         let rules = self.rules.iter().filter(|rule| {
             names(&rule.users)
                 || rule.users.iter().any(|user| self.aliases.get(user).is_some_and(|of| names(of)))

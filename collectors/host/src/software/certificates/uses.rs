@@ -57,7 +57,8 @@ pub(super) fn read(target: &Target) -> BTreeMap<String, BTreeSet<String>> {
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let found = walk::walk(target, &CONFIGURATIONS, is_configuration);
     for file in found.files {
-        let Ok(text) = files::read_to_string_limited(&files::within(target, &file), FILE_BYTES_MAX) else {
+        let Ok(text) = files::read_to_string_limited(&files::within(target, &file), FILE_BYTES_MAX)
+        else {
             continue;
         };
         for path in paths(&text) {
@@ -74,12 +75,18 @@ fn paths(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .map(|line| line.trim_start())
         .filter(|line| !line.starts_with(['#', ';']) && speaks_of_certificate(line))
-        .flat_map(|line| line.split(|letter: char| letter.is_whitespace() || ";='\"<,:(){}[]".contains(letter)))
-        .filter(|word| word.starts_with('/') && walk::is_certificate_name(word) && !word.contains(".."))
+        .flat_map(|line| {
+            line.split(|letter: char| letter.is_whitespace() || ";='\"<,:(){}[]".contains(letter))
+        })
+        .filter(|word| {
+            word.starts_with('/') && walk::is_certificate_name(word) && !word.contains("..")
+        })
 }
 
 fn speaks_of_certificate(line: &str) -> bool {
-    let has = |word: &str| line.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()));
+    let has = |word: &str| {
+        line.as_bytes().windows(word.len()).any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+    };
     has("cert") || has("crt")
 }
 
@@ -102,7 +109,12 @@ mod tests {
         ] {
             assert_eq!(paths(line).collect::<Vec<_>>(), ["/a/b.pem"], "{line}");
         }
-        for line in ["# ssl_certificate /a/b.pem;", "ssl_certificate_key /a/b.key;", "root /a/b.pem;", "cert ../x.pem"] {
+        for line in [
+            "# ssl_certificate /a/b.pem;",
+            "ssl_certificate_key /a/b.key;",
+            "root /a/b.pem;",
+            "cert ../x.pem",
+        ] {
             assert_eq!(paths(line).count(), 0, "{line}");
         }
     }

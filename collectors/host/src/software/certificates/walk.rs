@@ -84,7 +84,10 @@ pub(super) struct Found {
 
 /// Whether a file may hold a certificate by its name. Keys have other names or are not of interest.
 pub(super) fn is_certificate_name(name: &str) -> bool {
-    let is_key = name.contains("privkey") || name.contains("-key.") || name.contains("_key.") || name == "key.pem";
+    let is_key = name.contains("privkey")
+        || name.contains("-key.")
+        || name.contains("_key.")
+        || name == "key.pem";
     let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
     let is_certificate =
         ["pem", "crt", "cer", "cert", "der"].iter().any(|of| extension.eq_ignore_ascii_case(of));
@@ -99,7 +102,8 @@ pub(super) fn is_trust_store(path: &str) -> bool {
 /// Walks folders for files whose names are accepted.
 pub(super) fn walk(target: &Target, roots: &[&str], accepts: fn(&str) -> bool) -> Found {
     let mut found = Found::default();
-    let mut waiting: Vec<(String, usize)> = roots.iter().rev().map(|root| ((*root).to_owned(), 0)).collect();
+    let mut waiting: Vec<(String, usize)> =
+        roots.iter().rev().map(|root| ((*root).to_owned(), 0)).collect();
     while let Some((folder, depth)) = waiting.pop() {
         if found.folders.len() >= FOLDERS_MAX || found.files.len() >= FILES_MAX {
             found.is_cut = true;
@@ -110,7 +114,9 @@ pub(super) fn walk(target: &Target, roots: &[&str], accepts: fn(&str) -> bool) -
             Err(error) => {
                 if error.kind() == std::io::ErrorKind::PermissionDenied {
                     found.denied.insert(folder);
-                } else if error.kind() == std::io::ErrorKind::NotADirectory && accepts_path(&folder, accepts) {
+                } else if error.kind() == std::io::ErrorKind::NotADirectory
+                    && accepts_path(&folder, accepts)
+                {
                     found.files.push(folder);
                 }
                 continue;

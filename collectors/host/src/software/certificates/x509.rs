@@ -213,7 +213,8 @@ pub(super) mod tests {
 
     #[test]
     fn a_key_beside_a_certificate_is_not_taken() {
-        let text = format!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{PEM}{PEM}");
+        let text =
+            format!("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n{PEM}{PEM}");
         assert_eq!(decoded(text.as_bytes(), 9).len(), 2);
         assert_eq!(decoded(text.as_bytes(), 1).len(), 1);
         assert_eq!(parse(b""), None);

@@ -125,7 +125,9 @@ fn container(row: ContainerRow) -> Container {
         pid: None,
         ports: Some(row.ports.unwrap_or_default().iter().take(PARTS_MAX).map(port).collect()),
         networks: networks.map(|networks| networks.iter().take(PARTS_MAX).map(network).collect()),
-        mounts: row.mounts.map(|mounts| mounts.into_iter().take(PARTS_MAX).filter_map(mount).collect()),
+        mounts: row
+            .mounts
+            .map(|mounts| mounts.into_iter().take(PARTS_MAX).filter_map(mount).collect()),
         labels: Some(row.labels.unwrap_or_default()),
         id: row.id,
     }
@@ -150,8 +152,12 @@ fn port(row: &PortRow) -> String {
     let protocol = row.r#type.as_deref().unwrap_or("tcp");
     let private = row.private_port.unwrap_or_default();
     match (row.public_port, row.ip.as_deref()) {
-        (Some(public), Some(ip)) if ip.contains(':') => format!("[{ip}]:{public}/{protocol} -> {private}"),
-        (Some(public), ip) => format!("{}:{public}/{protocol} -> {private}", ip.unwrap_or("0.0.0.0")),
+        (Some(public), Some(ip)) if ip.contains(':') => {
+            format!("[{ip}]:{public}/{protocol} -> {private}")
+        }
+        (Some(public), ip) => {
+            format!("{}:{public}/{protocol} -> {private}", ip.unwrap_or("0.0.0.0"))
+        }
         (None, _) => format!("{private}/{protocol}"),
     }
 }

@@ -50,7 +50,8 @@ pub(super) fn read(target: &Target) -> io::Result<Option<Vec<Container>>> {
                 return Ok(Some(containers));
             }
             let bundle = folder.join(&id);
-            let bytes = files::read_limited(&bundle.join("config.json"), FILE_BYTES_MAX).unwrap_or_default();
+            let bytes = files::read_limited(&bundle.join("config.json"), FILE_BYTES_MAX)
+                .unwrap_or_default();
             let mut container = parse(&bytes, namespace, &id);
             container.pid = files::read_number(&bundle.join("init.pid"));
             containers.push(container);
@@ -73,8 +74,11 @@ fn parse(bytes: &[u8], namespace: &str, id: &str) -> Container {
         (Some(container), None) => container,
         (None, None) => annotations.get("nerdctl/name").cloned().unwrap_or_else(|| id.to_owned()),
     };
-    let mut labels: BTreeMap<String, String> =
-        annotations.iter().filter(|(name, _)| name.len() < 100).map(|(k, v)| (k.clone(), v.clone())).collect();
+    let mut labels: BTreeMap<String, String> = annotations
+        .iter()
+        .filter(|(name, _)| name.len() < 100)
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
     labels.insert("containerd/namespace".to_owned(), namespace.to_owned());
     let command = process.and_then(|process| process.args).map(|args| args.join(" "));
     Container {
@@ -98,7 +102,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let bundle = place.path().join("run/containerd/io.containerd.runtime.v2.task/k8s.io/aabb");
         std::fs::create_dir_all(&bundle).unwrap();
-        std::fs::create_dir_all(place.path().join("run/containerd/io.containerd.runtime.v2.task/moby/ccdd")).unwrap();
+        std::fs::create_dir_all(
+            place.path().join("run/containerd/io.containerd.runtime.v2.task/moby/ccdd"),
+        )
+        .unwrap();
         std::fs::write(bundle.join("config.json"), r#"{"process":{"args":["/web","--x"]},"annotations":{"io.kubernetes.cri.container-name":"web","io.kubernetes.cri.sandbox-name":"shop-1","io.kubernetes.cri.image-name":"registry.example.org/web:1"}}"#).unwrap();
         std::fs::write(bundle.join("init.pid"), "4242").unwrap();
         let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };

@@ -29,10 +29,12 @@ fn ask(stream: &mut (impl Read + Write), path: &str) -> io::Result<Vec<u8>> {
     );
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    stream.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).map_err(|error| match error.kind() {
-        // What a socket with a time limit says when it passed.
-        io::ErrorKind::WouldBlock => io::Error::from(io::ErrorKind::TimedOut),
-        _ => error,
+    stream.take(ANSWER_BYTES_MAX + 1).read_to_end(&mut answer).map_err(|error| {
+        match error.kind() {
+            // What a socket with a time limit says when it passed.
+            io::ErrorKind::WouldBlock => io::Error::from(io::ErrorKind::TimedOut),
+            _ => error,
+        }
     })?;
     if u64::try_from(answer.len()).unwrap_or(u64::MAX) > ANSWER_BYTES_MAX {
         return Err(invalid("an answer of more than 32 MiB"));
@@ -46,7 +48,10 @@ fn invalid(what: &str) -> io::Error {
 
 /// The body of an answer whose status is 200.
 fn body(answer: &[u8]) -> io::Result<Vec<u8>> {
-    let end = answer.windows(4).position(|part| part == b"\r\n\r\n").ok_or_else(|| invalid("no HTTP answer"))?;
+    let end = answer
+        .windows(4)
+        .position(|part| part == b"\r\n\r\n")
+        .ok_or_else(|| invalid("no HTTP answer"))?;
     let (head, rest) = answer.split_at(end);
     let rest = rest.get(4..).unwrap_or_default();
     let head = std::str::from_utf8(head).map_err(|_| invalid("no HTTP answer"))?;
@@ -55,20 +60,24 @@ fn body(answer: &[u8]) -> io::Result<Vec<u8>> {
     match status {
         Some("200") => {}
         Some("401" | "403") => return Err(io::Error::from(io::ErrorKind::PermissionDenied)),
-        Some(status) => return Err(invalid(&format!("HTTP status {}", crate::redact::cut(status, 8)))),
+        Some(status) => {
+            return Err(invalid(&format!("HTTP status {}", crate::redact::cut(status, 8))));
+        }
         None => return Err(invalid("no HTTP answer")),
     }
     let header = |name: &str| {
-        head.split("\r\n").filter_map(|line| line.split_once(':')).find_map(|(field, value)| {
-            field.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
+        head.split("\r\n")
+            .filter_map(|line| line.split_once(':'))
+            .find_map(|(field, value)| field.eq_ignore_ascii_case(name).then(|| value.trim()))
     };
     if header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked")) {
         return unchunked(rest);
     }
     match header("content-length").map(str::parse::<usize>) {
         None => Ok(rest.to_vec()),
-        Some(Ok(length)) => rest.get(..length).map(<[u8]>::to_vec).ok_or_else(|| invalid("a torn answer")),
+        Some(Ok(length)) => {
+            rest.get(..length).map(<[u8]>::to_vec).ok_or_else(|| invalid("a torn answer"))
+        }
         Some(Err(_)) => Err(invalid("a malformed length")),
     }
 }
@@ -81,7 +90,10 @@ fn unchunked(mut rest: &[u8]) -> io::Result<Vec<u8>> {
         let end = rest.windows(2).position(|part| part == b"\r\n").ok_or_else(torn)?;
         let (line, after) = rest.split_at(end);
         let after = after.get(2..).ok_or_else(torn)?;
-        let digits = std::str::from_utf8(line).ok().and_then(|line| line.split(';').next()).ok_or_else(torn)?;
+        let digits = std::str::from_utf8(line)
+            .ok()
+            .and_then(|line| line.split(';').next())
+            .ok_or_else(torn)?;
         let length = usize::from_str_radix(digits.trim(), 16).map_err(|_| torn())?;
         if length == 0 {
             return Ok(whole);
@@ -120,7 +132,10 @@ mod tests {
         ] {
             assert!(body(answer).is_err(), "{}", String::from_utf8_lossy(answer));
         }
-        assert_eq!(body(b"HTTP/1.1 403 No\r\n\r\n").unwrap_err().kind(), io::ErrorKind::PermissionDenied);
+        assert_eq!(
+            body(b"HTTP/1.1 403 No\r\n\r\n").unwrap_err().kind(),
+            io::ErrorKind::PermissionDenied
+        );
     }
 
     #[test]

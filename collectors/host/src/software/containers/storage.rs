@@ -9,7 +9,8 @@ use serde::Deserialize;
 use std::io;
 
 /// The list of containers of the whole host.
-pub(super) const CONTAINERS: &str = "/var/lib/containers/storage/overlay-containers/containers.json";
+pub(super) const CONTAINERS: &str =
+    "/var/lib/containers/storage/overlay-containers/containers.json";
 /// The list of images of the whole host.
 pub(super) const IMAGES: &str = "/var/lib/containers/storage/overlay-images/images.json";
 
@@ -59,8 +60,10 @@ pub(super) fn read(target: &Target) -> io::Result<Option<Lists>> {
     let mut containers = containers.map_or(Ok(Vec::new()), |bytes| parse_containers(&bytes))?;
     for container in &mut containers {
         let scope = format!("libpod-{}.scope", container.id);
-        let is_running = CGROUPS.iter().any(|folder| files::within(target, folder).join(&scope).exists());
-        container.state = target.is_live().then(|| if is_running { "running" } else { "exited" }.to_owned());
+        let is_running =
+            CGROUPS.iter().any(|folder| files::within(target, folder).join(&scope).exists());
+        container.state =
+            target.is_live().then(|| if is_running { "running" } else { "exited" }.to_owned());
     }
     Ok(Some((containers, images)))
 }
@@ -114,7 +117,10 @@ mod tests {
         let rows = parse_containers(br#"[{"id":"aa","names":["web"],"image":"bb","layer":"cc","metadata":"{\"image-name\":\"docker.io/library/nginx:1\",\"name\":\"web\"}","created":"2024-01-01T00:00:00Z"}]"#).unwrap();
         assert_eq!(rows[0].image.as_deref(), Some("docker.io/library/nginx:1"));
         assert_eq!(rows[0].image_id.as_deref(), Some("sha256:bb"));
-        let images = parse_images(br#"[{"id":"bb","digest":"sha256:x","names":["docker.io/library/nginx:1"]}]"#).unwrap();
+        let images = parse_images(
+            br#"[{"id":"bb","digest":"sha256:x","names":["docker.io/library/nginx:1"]}]"#,
+        )
+        .unwrap();
         assert_eq!(images[0].id, "sha256:bb");
     }
 

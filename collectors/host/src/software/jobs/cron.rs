@@ -112,9 +112,11 @@ pub(super) fn at_schedule(name: &str) -> Option<String> {
 fn civil_date(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;
     let (period, day_of_period) = (days / 146_097, days % 146_097);
-    let year_of_period =
-        (day_of_period - day_of_period / 1460 + day_of_period / 36_524 - day_of_period / 146_096) / 365;
-    let day_of_year = day_of_period - (365 * year_of_period + year_of_period / 4 - year_of_period / 100);
+    let year_of_period = (day_of_period - day_of_period / 1460 + day_of_period / 36_524
+        - day_of_period / 146_096)
+        / 365;
+    let day_of_year =
+        day_of_period - (365 * year_of_period + year_of_period / 4 - year_of_period / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
     let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
@@ -129,7 +131,8 @@ pub(super) fn at_command(text: &str) -> String {
     };
     // at may hand the command over as input of a shell.
     let lines = command.lines().filter(|line| !line.contains("marcinDELIMITER"));
-    let joined = lines.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+    let joined =
+        lines.map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
     crate::redact::cut(&joined, COMMAND_LENGTH_MAX).to_owned()
 }
 
@@ -140,11 +143,21 @@ mod tests {
 
     #[test]
     fn lines_of_the_environment_are_no_jobs() {
-        for line in ["MAILTO=root", "PATH = /bin:/usr/bin a b c d", "", "# 1 2 3 4 5 x", "1 2 3 4 5", "@daily"] {
+        for line in [
+            "MAILTO=root",
+            "PATH = /bin:/usr/bin a b c d",
+            "",
+            "# 1 2 3 4 5 x",
+            "1 2 3 4 5",
+            "@daily",
+        ] {
             assert_eq!(job(line, Some("a")), None, "{line}");
         }
         let job = job("  0  4 * * mon-fri\troot  /bin/x  -a", None).unwrap();
-        assert_eq!((job.schedule.as_str(), job.user.as_deref(), job.command.as_str()), ("0 4 * * mon-fri", Some("root"), "/bin/x  -a"));
+        assert_eq!(
+            (job.schedule.as_str(), job.user.as_deref(), job.command.as_str()),
+            ("0 4 * * mon-fri", Some("root"), "/bin/x  -a")
+        );
     }
 
     #[test]

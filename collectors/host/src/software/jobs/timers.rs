@@ -27,7 +27,8 @@ pub(super) fn read(target: &Target) -> Vec<Timer> {
     timers
         .map(|timer| {
             let (unit, schedule) = divided(&timer.triggers);
-            let started = unit.unwrap_or_else(|| format!("{}.service", timer.name.trim_end_matches(".timer")));
+            let started = unit
+                .unwrap_or_else(|| format!("{}.service", timer.name.trim_end_matches(".timer")));
             Timer {
                 place: timer.path,
                 job: Job {
@@ -45,7 +46,10 @@ pub(super) fn read(target: &Target) -> Vec<Timer> {
 /// The unit that is started, when it is named, and the times.
 fn divided(triggers: &[String]) -> (Option<String>, String) {
     let unit = triggers.iter().find_map(|trigger| trigger.strip_prefix("Unit=")).map(str::to_owned);
-    let times: Vec<&str> =
-        triggers.iter().map(String::as_str).filter(|trigger| !trigger.starts_with("Unit=")).collect();
+    let times: Vec<&str> = triggers
+        .iter()
+        .map(String::as_str)
+        .filter(|trigger| !trigger.starts_with("Unit="))
+        .collect();
     (unit, times.join(", "))
 }

@@ -43,9 +43,13 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
             Ok(false) if count < PACKAGES_MAX => Coverage::complete(),
             Ok(_) => Coverage::partial(
                 CoverageReason::LimitReached,
-                format!("more than {PACKAGES_MAX} packages, or an entry of more than 1 MiB in {path}"),
+                format!(
+                    "more than {PACKAGES_MAX} packages, or an entry of more than 1 MiB in {path}"
+                ),
             ),
-            Err(error) => Coverage::partial(CoverageReason::Unreachable, format!("{path}: {error}")),
+            Err(error) => {
+                Coverage::partial(CoverageReason::Unreachable, format!("{path}: {error}"))
+            }
         };
     }
     refused.unwrap_or_else(Coverage::complete)
@@ -85,9 +89,13 @@ mod tests {
     #[test]
     fn an_entry_is_read() {
         let text = b"C:Q1abc=\nP:busybox\nV:1.36.1-r29\nA:x86_64\nS:507831\nI:946176\nT:Size optimized toolbox\nL:GPL-2.0-only\no:busybox\nm:Some One <one@example.org>\nF:bin\nR:busybox\nP:not-this\n";
-        let package = parse(text, &Distribution { id: "alpine".into(), version: "3.20.3".into() }).unwrap();
+        let package =
+            parse(text, &Distribution { id: "alpine".into(), version: "3.20.3".into() }).unwrap();
         assert_eq!((package.name.as_str(), package.installed_bytes), ("busybox", Some(946_176)));
-        assert_eq!(package.purl.as_deref(), Some("pkg:apk/alpine/busybox@1.36.1-r29?arch=x86_64&distro=alpine-3.20.3"));
+        assert_eq!(
+            package.purl.as_deref(),
+            Some("pkg:apk/alpine/busybox@1.36.1-r29?arch=x86_64&distro=alpine-3.20.3")
+        );
     }
 
     proptest! {

@@ -25,7 +25,9 @@ pub(super) fn snap_guard(target: &Target) -> Guard {
         guard.path(&folder);
         for name in files::list_dir(&folder).unwrap_or_default() {
             guard.bytes(name.as_bytes());
-            guard.bytes(files::link_name(&folder.join(name).join("current")).unwrap_or_default().as_bytes());
+            guard.bytes(
+                files::link_name(&folder.join(name).join("current")).unwrap_or_default().as_bytes(),
+            );
         }
     }
     guard.finish()
@@ -41,7 +43,8 @@ pub(super) fn collect_snaps(target: &Target, run: &mut Run<'_>) -> Coverage {
         for name in names.iter().filter(|name| *name != "bin" && *name != "README") {
             let current = files::within(target, folder).join(name).join("current");
             let revision = files::link_name(&current);
-            let text = files::read_to_string_limited(&current.join("meta/snap.yaml"), SNAP_BYTES_MAX);
+            let text =
+                files::read_to_string_limited(&current.join("meta/snap.yaml"), SNAP_BYTES_MAX);
             match text {
                 Ok(text) => merged.extend(parse_snap(&text, name, revision)),
                 // A snap that is disabled has no current revision.
@@ -92,7 +95,9 @@ pub(super) fn collect_flatpaks(target: &Target, run: &mut Run<'_>) -> Coverage {
     for folder in places::matching(target, FLATPAK_PATTERNS) {
         // …/app/NAME/ARCHITECTURE/BRANCH
         let mut parts = folder.rsplit('/');
-        let (Some(branch), Some(architecture), Some(name)) = (parts.next(), parts.next(), parts.next()) else {
+        let (Some(branch), Some(architecture), Some(name)) =
+            (parts.next(), parts.next(), parts.next())
+        else {
             continue;
         };
         let files = files::within(target, &folder).join("active/files/share/metainfo");
@@ -140,7 +145,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        write("snap/core22/1380/meta/snap.yaml", "name: core22\nversion: '20240408'\nsummary: Runtime\napps:\n  version: no\n");
+        write(
+            "snap/core22/1380/meta/snap.yaml",
+            "name: core22\nversion: '20240408'\nsummary: Runtime\napps:\n  version: no\n",
+        );
         write("snap/README", "");
         std::os::unix::fs::symlink("1380", place.path().join("snap/core22/current")).unwrap();
         write(
@@ -154,9 +162,19 @@ mod tests {
         assert_eq!(collect_flatpaks(&target, &mut run), Coverage::complete());
         let told: Vec<String> = seen
             .iter()
-            .map(|seen| ["name", "version", "place", "summary"].map(|name| seen.facts[name].to_line()).join(" | "))
+            .map(|seen| {
+                ["name", "version", "place", "summary"]
+                    .map(|name| seen.facts[name].to_line())
+                    .join(" | ")
+            })
             .collect();
-        assert_eq!(told, ["core22 | 20240408 | revision 1380 | Runtime", "org.example.App | 2.1 | branch stable | Yes"]);
+        assert_eq!(
+            told,
+            [
+                "core22 | 20240408 | revision 1380 | Runtime",
+                "org.example.App | 2.1 | branch stable | Yes"
+            ]
+        );
     }
 
     proptest! {

@@ -57,7 +57,9 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         Ok(false) if count < PACKAGES_MAX => Coverage::complete(),
         Ok(_) => Coverage::partial(
             CoverageReason::LimitReached,
-            format!("more than {PACKAGES_MAX} packages, or an entry of more than 1 MiB in {STATUS}"),
+            format!(
+                "more than {PACKAGES_MAX} packages, or an entry of more than 1 MiB in {STATUS}"
+            ),
         ),
         Err(error) => Coverage::partial(CoverageReason::Unreachable, format!("{STATUS}: {error}")),
     }
@@ -66,7 +68,8 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
 /// Parses a stanza of the status file (deb-control(5)); `None` when the package is not installed. Beside it the
 /// name under which dpkg lists its files.
 fn parse(stanza: &[u8], distribution: &Distribution) -> Option<(Package, String)> {
-    let mut package = Package { manager: "dpkg".into(), is_held: Some(false), ..Package::default() };
+    let mut package =
+        Package { manager: "dpkg".into(), is_held: Some(false), ..Package::default() };
     let (mut is_installed, mut is_same) = (None, false);
     let mut source = None;
     for (name, value) in stanza::fields(stanza) {
@@ -85,7 +88,8 @@ fn parse(stanza: &[u8], distribution: &Distribution) -> Option<(Package, String)
             b"Description" => package.summary = Some(stanza::text(value)),
             b"Multi-Arch" => is_same = value == b"same",
             b"Installed-Size" => {
-                let kib: Option<u64> = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
+                let kib: Option<u64> =
+                    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok());
                 package.installed_bytes = kib.map(|kib| kib.saturating_mul(1024));
             }
             _ => {}
@@ -136,7 +140,9 @@ mod tests {
 
     #[test]
     fn what_was_removed_is_no_package() {
-        for state in ["deinstall ok config-files", "install ok half-installed", "purge ok not-installed"] {
+        for state in
+            ["deinstall ok config-files", "install ok half-installed", "purge ok not-installed"]
+        {
             let text = GLIBC.replace("install ok installed", state);
             assert_eq!(parse(text.as_bytes(), &Distribution::default()), None, "{state}");
         }

@@ -14,6 +14,7 @@ const PATTERNS: &[&str] = &[
     "/usr/share/rubygems-integration/*/specifications",
     "/var/lib/gems/*/specifications",
     "/usr/lib/ruby/gems/*/specifications",
+    "/usr/lib/ruby/gems/*/specifications/default",
     "/usr/lib64/ruby/gems/*/specifications",
     "/usr/share/gems/specifications",
     "/usr/local/lib/ruby/gems/*/specifications",
@@ -63,7 +64,8 @@ fn parse(text: &str, stem: &str, folder: &str) -> Option<Package> {
     let (by_file, version) = by_file_name(stem)?;
     let name = assigned("name").unwrap_or(by_file);
     let version = assigned("version").unwrap_or(version);
-    let architecture = assigned("platform").filter(|platform| *platform != "ruby").unwrap_or_default();
+    let architecture =
+        assigned("platform").filter(|platform| *platform != "ruby").unwrap_or_default();
     if name.is_empty() || version.is_empty() {
         return None;
     }
@@ -113,7 +115,8 @@ mod tests {
     #[test]
     fn a_specification_is_read() {
         let text = "Gem::Specification.new do |s|\n  s.name = \"net-telnet\".freeze\n  s.version = \"0.2.0\"\n\n  s.required_ruby_version = Gem::Requirement.new(\">= 2.3\")\n  s.authors = [\"A. Person\".freeze]\n  s.licenses = [\"Ruby\".freeze, \"MIT\".freeze]\n  s.summary = \"Telnet\".freeze\nend\n";
-        let package = parse(text, "net-telnet-0.2.0", "/var/lib/gems/3.1.0/specifications").unwrap();
+        let package =
+            parse(text, "net-telnet-0.2.0", "/var/lib/gems/3.1.0/specifications").unwrap();
         assert_eq!((package.name.as_str(), package.version.as_str()), ("net-telnet", "0.2.0"));
         assert_eq!(package.license.as_deref(), Some("Ruby"));
         let bare = parse("", "io-console-0.6.0-x86_64-linux", "/a").unwrap();

@@ -100,7 +100,10 @@ fn parse(bytes: &[u8], folder: &str) -> Option<Package> {
 
 /// A text, or the name in an object.
 fn text(value: &serde_json::Value) -> Option<String> {
-    let text = value.as_str().or_else(|| value.get("name")?.as_str()).or_else(|| value.get("type")?.as_str())?;
+    let text = value
+        .as_str()
+        .or_else(|| value.get("name")?.as_str())
+        .or_else(|| value.get("type")?.as_str())?;
     (!text.is_empty()).then(|| text.to_owned())
 }
 

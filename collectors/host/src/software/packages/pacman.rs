@@ -53,7 +53,9 @@ fn parse(text: &str, distribution: &Distribution) -> Option<Package> {
     let mut package = Package { manager: "pacman".into(), ..Package::default() };
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let Some(name) = line.strip_prefix('%').and_then(|name| name.strip_suffix('%')) else { continue };
+        let Some(name) = line.strip_prefix('%').and_then(|name| name.strip_suffix('%')) else {
+            continue;
+        };
         let value = lines.next().unwrap_or_default().trim().to_owned();
         match name {
             "NAME" => package.name = value,

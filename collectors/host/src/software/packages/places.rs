@@ -29,7 +29,10 @@ fn expanded(target: &Target, pattern: &str) -> Vec<String> {
                 continue;
             };
             for name in files::list_dir(&files::within(target, folder)).unwrap_or_default() {
-                if name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end) {
+                if name.len() >= start.len() + end.len()
+                    && name.starts_with(start)
+                    && name.ends_with(end)
+                {
                     next.push(format!("{folder}/{name}"));
                 }
             }
@@ -54,7 +57,11 @@ pub(super) fn add_to_guard(target: &Target, patterns: &[&str], guard: &mut StatG
 
 /// The manager's name for what lies in a folder: its own in the first, usual one, with the folder behind it
 /// elsewhere, because the same name there is another installation.
-pub(super) fn manager(tool: &'static str, usual: &[&str], folder: &str) -> std::borrow::Cow<'static, str> {
+pub(super) fn manager(
+    tool: &'static str,
+    usual: &[&str],
+    folder: &str,
+) -> std::borrow::Cow<'static, str> {
     if usual.contains(&folder) { tool.into() } else { format!("{tool}:{folder}").into() }
 }
 
@@ -65,16 +72,29 @@ mod tests {
     #[test]
     fn patterns_lead_to_folders_and_not_to_links() {
         let place = tempfile::tempdir().unwrap();
-        for folder in ["usr/lib/python3.11/site-packages", "usr/lib/python3.12/site-packages", "usr/lib/perl"] {
+        for folder in
+            ["usr/lib/python3.11/site-packages", "usr/lib/python3.12/site-packages", "usr/lib/perl"]
+        {
             std::fs::create_dir_all(place.path().join(folder)).unwrap();
         }
         std::os::unix::fs::symlink("python3.11", place.path().join("usr/lib/python3.x")).unwrap();
-        std::os::unix::fs::symlink("python3.11/site-packages", place.path().join("usr/lib/site-packages")).unwrap();
+        std::os::unix::fs::symlink(
+            "python3.11/site-packages",
+            place.path().join("usr/lib/site-packages"),
+        )
+        .unwrap();
         let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
-        let found = matching(&target, &["/usr/lib/python*/site-packages", "/usr/lib/site-packages", "/none/*"]);
+        let found = matching(
+            &target,
+            &["/usr/lib/python*/site-packages", "/usr/lib/site-packages", "/none/*"],
+        );
         assert_eq!(
             found,
-            ["/usr/lib/python3.11/site-packages", "/usr/lib/python3.12/site-packages", "/usr/lib/python3.x/site-packages"]
+            [
+                "/usr/lib/python3.11/site-packages",
+                "/usr/lib/python3.12/site-packages",
+                "/usr/lib/python3.x/site-packages"
+            ]
         );
         assert_eq!(manager("pip", &["/a"], "/a"), "pip");
         assert_eq!(manager("pip", &["/a"], "/b"), "pip:/b");

@@ -20,7 +20,9 @@ impl Distribution {
     /// Reads os-release(5).
     pub(super) fn read(target: &Target) -> Self {
         for path in ["/etc/os-release", "/usr/lib/os-release"] {
-            if let Ok(text) = files::read_to_string_limited(&files::within(target, path), OS_RELEASE_BYTES_MAX) {
+            if let Ok(text) =
+                files::read_to_string_limited(&files::within(target, path), OS_RELEASE_BYTES_MAX)
+            {
                 return Self::parse(&text);
             }
         }
@@ -39,7 +41,13 @@ impl Distribution {
     }
 
     /// The URL of a package of this distribution.
-    pub(super) fn purl(&self, purl_type: &str, name: &str, version: &str, architecture: &str) -> String {
+    pub(super) fn purl(
+        &self,
+        purl_type: &str,
+        name: &str,
+        version: &str,
+        architecture: &str,
+    ) -> String {
         let mut url = format!("pkg:{purl_type}/");
         if !self.id.is_empty() {
             push_encoded(&self.id, &mut url);

@@ -86,7 +86,9 @@ fn parse(bytes: &[u8], folder: &str) -> Option<Package> {
             _ => {}
         }
     }
-    package.license.take_if(|license| license == "UNKNOWN" || license.is_empty() || license.len() > 200);
+    package
+        .license
+        .take_if(|license| license == "UNKNOWN" || license.is_empty() || license.len() > 200);
     package.summary.take_if(|summary| summary == "UNKNOWN" || summary.is_empty());
     package.maintainer.take_if(|maintainer| maintainer == "UNKNOWN" || maintainer.is_empty());
     if package.name.is_empty() || package.version.is_empty() {

@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn continued_lines_are_no_fields() {
-        let found: Vec<_> = fields(b"Package: a\nDescription: short\n long: text\n\t.\nVersion:1").collect();
+        let found: Vec<_> =
+            fields(b"Package: a\nDescription: short\n long: text\n\t.\nVersion:1").collect();
         assert_eq!(
             found,
             [(&b"Package"[..], &b"a"[..]), (b"Description", b"short"), (b"Version", b"1")]

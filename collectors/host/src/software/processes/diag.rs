@@ -4,7 +4,10 @@
 //! The kernel may lack the module, or refuse; the caller then reads the tables. Sockets of another network namespace
 //! are asked for by a thread of its own that enters it, so that no other thread ever leaves its own.
 
-#![expect(unsafe_code, reason = "netlink sockets and setns have no safe form in the standard library")]
+#![expect(
+    unsafe_code,
+    reason = "netlink sockets and setns have no safe form in the standard library"
+)]
 
 use super::sockets::Line;
 use std::fs::File;
@@ -106,7 +109,8 @@ fn question(family: u8, protocol: u8) -> Vec<u8> {
 
 fn send(socket: &OwnedFd, message: &[u8]) -> io::Result<()> {
     // SAFETY: the descriptor is open and the pointer leads to `message.len()` bytes.
-    let count = unsafe { libc::send(socket.as_raw_fd(), message.as_ptr().cast(), message.len(), 0) };
+    let count =
+        unsafe { libc::send(socket.as_raw_fd(), message.as_ptr().cast(), message.len(), 0) };
     if count < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
 }
 
@@ -115,9 +119,8 @@ fn receive(socket: &OwnedFd, mut each: impl FnMut(Line)) -> io::Result<()> {
     let mut packet = vec![0_u8; PACKET_BYTES_MAX];
     for _ in 0..PACKETS_MAX {
         // SAFETY: the descriptor is open and the kernel writes at most `packet.len()` bytes into the buffer.
-        let count = unsafe {
-            libc::recv(socket.as_raw_fd(), packet.as_mut_ptr().cast(), packet.len(), 0)
-        };
+        let count =
+            unsafe { libc::recv(socket.as_raw_fd(), packet.as_mut_ptr().cast(), packet.len(), 0) };
         let count = usize::try_from(count).map_err(|_| io::Error::last_os_error())?;
         if read_packet(packet.get(..count).unwrap_or_default(), &mut each)? {
             return Ok(());
@@ -130,9 +133,12 @@ fn receive(socket: &OwnedFd, mut each: impl FnMut(Line)) -> io::Result<()> {
 fn read_packet(mut bytes: &[u8], each: &mut impl FnMut(Line)) -> io::Result<bool> {
     let malformed = || io::Error::new(io::ErrorKind::InvalidData, "malformed netlink message");
     while !bytes.is_empty() {
-        let length = number(bytes, 0).and_then(|length| usize::try_from(length).ok()).ok_or_else(malformed)?;
+        let length = number(bytes, 0)
+            .and_then(|length| usize::try_from(length).ok())
+            .ok_or_else(malformed)?;
         let body = bytes.get(MESSAGE_HEADER_BYTES..length).ok_or_else(malformed)?;
-        let kind = bytes.get(4..).and_then(<[u8]>::first_chunk).map(|kind| u16::from_ne_bytes(*kind));
+        let kind =
+            bytes.get(4..).and_then(<[u8]>::first_chunk).map(|kind| u16::from_ne_bytes(*kind));
         match kind {
             Some(DONE) => return Ok(true),
             Some(ERROR) => {
@@ -192,7 +198,9 @@ mod tests {
         let lines = dump().unwrap();
         let end = (address.ip(), address.port());
         let client_end = (client.local_addr().unwrap().ip(), client.local_addr().unwrap().port());
-        let has = |test: &dyn Fn(&Line) -> bool| lines.iter().any(|(name, line)| *name == "tcp" && test(line));
+        let has = |test: &dyn Fn(&Line) -> bool| {
+            lines.iter().any(|(name, line)| *name == "tcp" && test(line))
+        };
         assert!(has(&|line| line.local == end && line.state == 10 && line.inode != 0));
         assert!(has(&|line| line.local == client_end && line.remote == end && line.state == 1));
     }

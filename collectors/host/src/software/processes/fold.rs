@@ -21,11 +21,14 @@ const HEX_LENGTH_MIN: usize = 8;
 const TITLE_WORDS_MAX: usize = 4;
 
 /// Folders whose contents are made for one start.
-const PASSING_FOLDERS: &[&str] = &["/tmp/", "/var/tmp/", "/run/", "/var/run/", "/dev/shm/", "/dev/fd/"];
+const PASSING_FOLDERS: &[&str] =
+    &["/tmp/", "/var/tmp/", "/run/", "/var/run/", "/dev/shm/", "/dev/fd/"];
 
 /// Programs that run a text: what they run says more than their own name.
-const INTERPRETERS: &[&str] =
-    &["python", "perl", "ruby", "node", "nodejs", "bash", "sh", "dash", "zsh", "java", "php", "lua", "tclsh"];
+const INTERPRETERS: &[&str] = &[
+    "python", "perl", "ruby", "node", "nodejs", "bash", "sh", "dash", "zsh", "java", "php", "lua",
+    "tclsh",
+];
 
 /// What makes processes the same program.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,7 +52,9 @@ pub(super) fn kernel_thread(name: &str) -> Program {
         .char_indices()
         .find(|(place, letter)| {
             let next_is_digit = || {
-                name.get(place + 1..).and_then(|rest| rest.bytes().next()).is_some_and(|b| b.is_ascii_digit())
+                name.get(place + 1..)
+                    .and_then(|rest| rest.bytes().next())
+                    .is_some_and(|b| b.is_ascii_digit())
             };
             matches!(letter, '/' | ':') || (matches!(letter, '-' | '_') && next_is_digit())
         })
@@ -57,7 +62,8 @@ pub(super) fn kernel_thread(name: &str) -> Program {
     let kind = name.get(..end).unwrap_or(name);
     // The digit of `jbd2/vda1-8` belongs to the kind, that of `loop0` does not.
     let is_whole = kind.len() == name.len();
-    let kind = if is_whole { kind.trim_end_matches(|letter: char| letter.is_ascii_digit()) } else { kind };
+    let kind =
+        if is_whole { kind.trim_end_matches(|letter: char| letter.is_ascii_digit()) } else { kind };
     let kind = if kind.is_empty() { name } else { kind };
     let bracketed = format!("[{kind}]");
     Program { executable: bracketed.clone(), arguments: String::new(), name: bracketed }
@@ -68,7 +74,11 @@ pub(super) fn program(executable: Option<String>, arguments: &[&str], name: &str
     let first = arguments.first().copied().unwrap_or_default();
     let rest = arguments.get(1..).unwrap_or_default();
     let executable = executable.unwrap_or_else(|| {
-        if first.starts_with('/') && !first.contains(' ') { first.to_owned() } else { name.to_owned() }
+        if first.starts_with('/') && !first.contains(' ') {
+            first.to_owned()
+        } else {
+            name.to_owned()
+        }
     });
     let base = executable.rsplit('/').next().unwrap_or(&executable);
     let folded = match title(first, rest) {
@@ -90,7 +100,8 @@ fn title(first: &str, rest: &[&str]) -> Option<String> {
     let (_, text) = first.split_once(": ")?;
     let mut kept = String::new();
     for (index, word) in text.split_whitespace().enumerate() {
-        let is_plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'));
+        let is_plain =
+            word.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_'));
         if index > 0 {
             kept.push(' ');
         }
@@ -159,11 +170,13 @@ pub(super) fn folded(text: &str) -> String {
         {
             out.push_str(folder);
             out.push('*');
-            let end = rest.find(|letter: char| letter.is_whitespace() || ",;:\"'=&|)".contains(letter));
+            let end =
+                rest.find(|letter: char| letter.is_whitespace() || ",;:\"'=&|)".contains(letter));
             rest = rest.get(end.unwrap_or(rest.len())..).unwrap_or_default();
             continue;
         }
-        let is_word = |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
+        let is_word =
+            |letter: char| letter.is_ascii_alphanumeric() || letter == '-' || letter == '_';
         if !is_word(first) {
             out.push(first);
             rest = rest.get(first.len_utf8()..).unwrap_or_default();
@@ -247,7 +260,13 @@ mod tests {
 
     #[test]
     fn what_a_person_chose_stays() {
-        for text in ["-Xmx512m -jar app2.jar", "/etc/nginx/nginx.conf", "deadbeef", "--utf8 sha256", "für x"] {
+        for text in [
+            "-Xmx512m -jar app2.jar",
+            "/etc/nginx/nginx.conf",
+            "deadbeef",
+            "--utf8 sha256",
+            "für x",
+        ] {
             assert_eq!(folded(text), text);
         }
     }
@@ -282,9 +301,18 @@ mod tests {
     #[test]
     fn an_interpreter_is_named_after_what_it_runs() {
         let name = |exe: &str, arguments: &[&str]| program(Some(exe.into()), arguments, "x").name;
-        assert_eq!(name("/usr/bin/python3.11", &["python3", "-u", "/srv/app/manage.py", "run"]), "python3.11 manage.py");
-        assert_eq!(name("/usr/bin/python3", &["python3", "-m", "http.server"]), "python3 http.server");
-        assert_eq!(name("/usr/bin/java", &["java", "-cp", "a:b", "org.example.Main"]), "java org.example.Main");
+        assert_eq!(
+            name("/usr/bin/python3.11", &["python3", "-u", "/srv/app/manage.py", "run"]),
+            "python3.11 manage.py"
+        );
+        assert_eq!(
+            name("/usr/bin/python3", &["python3", "-m", "http.server"]),
+            "python3 http.server"
+        );
+        assert_eq!(
+            name("/usr/bin/java", &["java", "-cp", "a:b", "org.example.Main"]),
+            "java org.example.Main"
+        );
         assert_eq!(name("/bin/bash", &["bash", "-c", "sleep 5"]), "bash");
         assert_eq!(name("/usr/sbin/nginx", &["nginx", "-g", "x"]), "nginx");
     }

@@ -32,13 +32,18 @@ pub(super) fn parse(bytes: &[u8]) -> Owner {
     let mut unit = None;
     for line in text.lines() {
         let mut fields = line.splitn(3, ':');
-        let (Some(_), Some(controllers), Some(path)) = (fields.next(), fields.next(), fields.next())
+        let (Some(_), Some(controllers), Some(path)) =
+            (fields.next(), fields.next(), fields.next())
         else {
             continue;
         };
         if let Some((engine, id)) = container(path) {
             let shown = id.get(..CONTAINER_ID_SHOWN).unwrap_or(&id);
-            return Owner { name: format!("{engine}:{shown}"), unit: None, container: Some((engine, id)) };
+            return Owner {
+                name: format!("{engine}:{shown}"),
+                unit: None,
+                container: Some((engine, id)),
+            };
         }
         if (controllers.is_empty() || controllers == "name=systemd") && unit.is_none() {
             unit = unit_of(path);
@@ -73,7 +78,8 @@ fn container(path: &str) -> Option<(&'static str, String)> {
             // `libpod-conmon-ID`: the engine's helper outside of the container; `crio-conmon-ID` likewise.
             _ => continue,
         };
-        let is_id = id.len() == CONTAINER_ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_id =
+            id.len() == CONTAINER_ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_id {
             return Some((engine, id.to_ascii_lowercase()));
         }
@@ -119,7 +125,10 @@ mod tests {
     #[test]
     fn the_unit_is_the_deepest_service_or_scope() {
         assert_eq!(name("0::/system.slice/nginx.service\n"), "nginx.service");
-        assert_eq!(name("0::/system.slice/system-getty.slice/getty@tty1.service"), "getty@tty1.service");
+        assert_eq!(
+            name("0::/system.slice/system-getty.slice/getty@tty1.service"),
+            "getty@tty1.service"
+        );
         assert_eq!(name("0::/system.slice/docker.service/sub"), "docker.service");
         assert_eq!(name("1:name=systemd:/system.slice/cron.service\n0::/\n"), "cron.service");
         assert_eq!(name("4:memory:/a/b\n0::/\n"), "");
@@ -142,9 +151,17 @@ mod tests {
             (format!("/docker/{ID}"), "docker"),
             (format!("/machine.slice/libpod-{ID}.scope/container"), "podman"),
             (format!("/libpod_parent/libpod-{ID}"), "podman"),
-            (format!("/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-{ID}.scope"), "containerd"),
+            (
+                format!(
+                    "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod1.slice/cri-containerd-{ID}.scope"
+                ),
+                "containerd",
+            ),
             (format!("/kubepods/besteffort/pod1/{ID}"), "containerd"),
-            (format!("/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:{ID}"), "containerd"),
+            (
+                format!("/system.slice/containerd.service/kubepods-pod1.slice:cri-containerd:{ID}"),
+                "containerd",
+            ),
             (format!("/kubepods.slice/crio-{ID}.scope"), "cri-o"),
         ] {
             let owner = parse(format!("0::{path}\n").as_bytes());

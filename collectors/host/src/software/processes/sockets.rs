@@ -149,8 +149,11 @@ fn asked(table: &Table, seen: &BTreeMap<Namespace, u32>) -> BTreeMap<Namespace, 
     {
         answers.insert(Namespace::HOST, lines);
     }
-    let others: Vec<(Namespace, u32)> =
-        seen.iter().filter(|(of, _)| **of != Namespace::HOST).map(|(of, pid)| (*of, *pid)).collect();
+    let others: Vec<(Namespace, u32)> = seen
+        .iter()
+        .filter(|(of, _)| **of != Namespace::HOST)
+        .map(|(of, pid)| (*of, *pid))
+        .collect();
     if others.is_empty() {
         return answers;
     }
@@ -231,14 +234,22 @@ impl SocketTable {
                 listener.accepted += 1;
             } else if line.inode != 0 {
                 self.namespaces.insert(namespace);
-                self.connections.insert(line.inode, (protocol, plain(line.remote.0), line.remote.1));
+                self.connections
+                    .insert(line.inode, (protocol, plain(line.remote.0), line.remote.1));
             }
         }
     }
 }
 
 fn listener(namespace: Namespace, protocol: &'static str, line: &Line) -> Listener {
-    Listener { namespace, protocol, address: line.local.0, port: line.local.1, uid: line.uid, accepted: 0 }
+    Listener {
+        namespace,
+        protocol,
+        address: line.local.0,
+        port: line.local.1,
+        uid: line.uid,
+        accepted: 0,
+    }
 }
 
 /// The listener that accepted a connection with this local end.

@@ -239,8 +239,29 @@ pub(super) fn parse_stat(bytes: &[u8]) -> Option<Stat> {
         // Some are signed; a negative one is none of those that are of use.
         *place = field.parse().unwrap_or(0);
     }
-    let [parent, _, _, _, _, flags, _, _, _, _, user, system, _, _, _, _, threads, _, start, _, resident] =
-        numbers;
+    let [
+        parent,
+        _,
+        _,
+        _,
+        _,
+        flags,
+        _,
+        _,
+        _,
+        _,
+        user,
+        system,
+        _,
+        _,
+        _,
+        _,
+        threads,
+        _,
+        start,
+        _,
+        resident,
+    ] = numbers;
     Some(Stat {
         name: name.to_owned(),
         state,
@@ -299,7 +320,10 @@ mod tests {
     fn the_effective_user_counts() {
         assert_eq!(parse_uid(b"Name:\tx\nUid:\t1000\t0\t0\t0\nGid:\t1\n"), Some(0));
         assert_eq!(parse_uptime(b"1527.09 2000.00\n"), Some(152_709));
-        assert_eq!(parse_boot_time(b"cpu 1 2\nbtime 1700000000\nprocesses 5\n"), Some(1_700_000_000));
+        assert_eq!(
+            parse_boot_time(b"cpu 1 2\nbtime 1700000000\nprocesses 5\n"),
+            Some(1_700_000_000)
+        );
     }
 
     proptest! {

@@ -78,7 +78,10 @@ fn authenticate(stream: &mut UnixStream) -> io::Result<()> {
         reply = read_line(stream)?;
     }
     if !reply.starts_with(b"OK") {
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "systemd refused the connection"));
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            "systemd refused the connection",
+        ));
     }
     Ok(())
 }
@@ -108,7 +111,10 @@ fn answer(stream: &mut impl Read) -> io::Result<(Header, Vec<u8>)> {
         match header.kind {
             Kind::Answer => return Ok((header, bytes.split_off(header.fields_bytes))),
             Kind::Error => {
-                return Err(io::Error::new(io::ErrorKind::PermissionDenied, "systemd refused the question"));
+                return Err(io::Error::new(
+                    io::ErrorKind::PermissionDenied,
+                    "systemd refused the question",
+                ));
             }
             Kind::Other => {}
         }

@@ -199,7 +199,10 @@ mod tests {
 
     #[test]
     fn specifiers_of_an_instance_are_replaced() {
-        assert_eq!(expanded("%i %I %p %n %N %% %h %", "a@x-y\\x2dz.service"), "x-y\\x2dz x/y-z a a@x-y\\x2dz.service a@x-y\\x2dz % %h %");
+        assert_eq!(
+            expanded("%i %I %p %n %N %% %h %", "a@x-y\\x2dz.service"),
+            "x-y\\x2dz x/y-z a a@x-y\\x2dz.service a@x-y\\x2dz % %h %"
+        );
     }
 
     proptest! {

@@ -70,7 +70,10 @@ pub(super) fn read(target: &Target, search: &Search) -> Vec<Service> {
         if services.len() >= SERVICES_MAX || search.resolve(&unit).is_some() || name.contains('.') {
             continue;
         }
-        let Ok(head) = files::read_to_string_limited(&files::within(target, &format!("{SCRIPTS}/{name}")), HEAD_BYTES_MAX) else {
+        let Ok(head) = files::read_to_string_limited(
+            &files::within(target, &format!("{SCRIPTS}/{name}")),
+            HEAD_BYTES_MAX,
+        ) else {
             continue;
         };
         let manager = if head.lines().next().is_some_and(|line| line.contains("openrc-run")) {
@@ -95,7 +98,9 @@ fn linked(target: &Target) -> BTreeSet<String> {
     for folder in LEVEL_FOLDERS {
         for name in files::list_dir(&files::within(target, folder)).unwrap_or_default() {
             // `S20ssh`: start, in this order, that script.
-            let service = name.strip_prefix('S').map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+            let service = name
+                .strip_prefix('S')
+                .map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
             linked.extend(service.map(str::to_owned));
         }
     }
@@ -121,11 +126,15 @@ fn description(head: &str) -> Option<String> {
 impl Service {
     /// The observation of the service.
     pub(super) fn observe(&self) -> Observation {
-        let mut seen = Observation::part(&service_unit::CLASS, crate::HOST, &[self.manager, &self.name])
-            .with(&service_unit::UNIT_TYPE, "service")
-            .with(&service_unit::ENABLED_STATE, if self.is_enabled { "enabled" } else { "disabled" })
-            .with(&service_unit::FRAGMENT_PATH, format!("{SCRIPTS}/{}", self.name))
-            .with_some(&service_unit::DESCRIPTION, self.description.clone());
+        let mut seen =
+            Observation::part(&service_unit::CLASS, crate::HOST, &[self.manager, &self.name])
+                .with(&service_unit::UNIT_TYPE, "service")
+                .with(
+                    &service_unit::ENABLED_STATE,
+                    if self.is_enabled { "enabled" } else { "disabled" },
+                )
+                .with(&service_unit::FRAGMENT_PATH, format!("{SCRIPTS}/{}", self.name))
+                .with_some(&service_unit::DESCRIPTION, self.description.clone());
         if let Some(is_active) = self.is_active {
             seen.set(&service_unit::ACTIVE_STATE, if is_active { "active" } else { "inactive" });
         }
@@ -145,7 +154,10 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        write("etc/init.d/old", "#!/bin/sh\n### BEGIN INIT INFO\n# Short-Description: Old service\n");
+        write(
+            "etc/init.d/old",
+            "#!/bin/sh\n### BEGIN INIT INFO\n# Short-Description: Old service\n",
+        );
         write("etc/init.d/web", "#!/bin/sh\n");
         write("etc/init.d/sshd", "#!/sbin/openrc-run\ndescription=\"Secure shell\"\n");
         write("etc/rc2.d/S20old", "");
@@ -156,9 +168,14 @@ mod tests {
         let services = read(&target, &Search::read(&target));
         let told: Vec<_> = services
             .iter()
-            .map(|service| (service.manager, service.name.as_str(), service.is_enabled, service.is_active))
+            .map(|service| {
+                (service.manager, service.name.as_str(), service.is_enabled, service.is_active)
+            })
             .collect();
-        assert_eq!(told, [("sysv", "old", true, Some(false)), ("openrc", "sshd", true, Some(true))]);
+        assert_eq!(
+            told,
+            [("sysv", "old", true, Some(false)), ("openrc", "sshd", true, Some(true))]
+        );
         assert_eq!(services[0].description.as_deref(), Some("Old service"));
     }
 }

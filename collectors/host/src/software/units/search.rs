@@ -88,7 +88,8 @@ impl Search {
     /// Reads the folders.
     pub(super) fn read(target: &Target) -> Self {
         let mut search = Self::default();
-        let is_merged = std::fs::symlink_metadata(target.path("/lib")).is_ok_and(|m| m.is_symlink());
+        let is_merged =
+            std::fs::symlink_metadata(target.path("/lib")).is_ok_and(|m| m.is_symlink());
         for folder in LOAD_PATH.into_iter().chain(LOAD_PATH_LATE) {
             if is_merged && folder.starts_with("/lib") {
                 continue;
@@ -130,7 +131,8 @@ impl Search {
                 self.alias_links.push((folder, name.clone(), base.to_owned()));
                 file.alias_of = Some(base.to_owned());
             } else {
-                file.is_linked = !LOAD_PATH.iter().chain(&LOAD_PATH_LATE).any(|of| to.starts_with(of));
+                file.is_linked =
+                    !LOAD_PATH.iter().chain(&LOAD_PATH_LATE).any(|of| to.starts_with(of));
             }
         } else if !metadata.is_file() {
             return;
@@ -199,7 +201,10 @@ impl Search {
     /// Other names of a unit.
     pub(super) fn aliases(&self, name: &str) -> Vec<String> {
         let aliases = self.files.iter().filter(|(_, file)| file.alias_of.is_some());
-        aliases.filter(|(alias, _)| self.canonical(alias) == name).map(|(alias, _)| alias.clone()).collect()
+        aliases
+            .filter(|(alias, _)| self.canonical(alias) == name)
+            .map(|(alias, _)| alias.clone())
+            .collect()
     }
 
     /// The drop-ins of a unit, in the order in which they apply.
@@ -209,7 +214,9 @@ impl Search {
         let whole = name.strip_suffix(kind).unwrap_or(name).trim_end_matches('.');
         // `a-b-c.service` has `a-.service.d` and `a-b-.service.d`.
         let dashes = whole.match_indices('-').take(ALIAS_DEPTH_MAX);
-        folders.extend(dashes.filter_map(|(place, _)| Some(format!("{}.{kind}.d", whole.get(..=place)?))));
+        folders.extend(
+            dashes.filter_map(|(place, _)| Some(format!("{}.{kind}.d", whole.get(..=place)?))),
+        );
         folders.extend(template_of(name).map(|template| format!("{template}.d")));
         folders.push(format!("{name}.d"));
         // The more special folder wins over a file of the same name in a more general one.
@@ -230,7 +237,9 @@ impl Search {
         }
         let paths = std::iter::once(file.path.clone()).chain(self.drop_ins(name));
         for path in paths {
-            if let Ok(text) = files::read_to_string_limited(&files::within(target, &path), FILE_BYTES_MAX) {
+            if let Ok(text) =
+                files::read_to_string_limited(&files::within(target, &path), FILE_BYTES_MAX)
+            {
                 definition.add(&text);
             }
         }

@@ -93,7 +93,10 @@ impl Header {
         let fields_bytes = usize_of(fields)?.next_multiple_of(8);
         let body_bytes = usize_of(body)?;
         if fields_bytes.saturating_add(body_bytes) > MESSAGE_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "D-Bus message larger than 16 MiB"));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "D-Bus message larger than 16 MiB",
+            ));
         }
         let kind = match kind {
             2 => Kind::Answer,

@@ -51,7 +51,8 @@ impl<'a> Header<'a> {
 
     /// Type and data of a tag.
     fn find(&self, tag: u32) -> Option<(u32, &'a [u8])> {
-        let entry = self.index.chunks_exact(ENTRY_BYTES).find(|entry| number(entry, 0) == Some(tag))?;
+        let entry =
+            self.index.chunks_exact(ENTRY_BYTES).find(|entry| number(entry, 0) == Some(tag))?;
         let offset = usize::try_from(number(entry, 8)?).ok()?;
         Some((number(entry, 4)?, self.data.get(offset..)?))
     }

@@ -32,7 +32,8 @@ pub(super) fn each_blob(path: &Path, each: &mut dyn FnMut(&[u8])) -> io::Result<
     if !header.starts_with(FILE_MAGIC) {
         return Err(malformed());
     }
-    let pages = number(&header, 12).filter(|pages| *pages <= SLOT_PAGES_MAX).ok_or_else(malformed)?;
+    let pages =
+        number(&header, 12).filter(|pages| *pages <= SLOT_PAGES_MAX).ok_or_else(malformed)?;
     let mut page = vec![0; usize::try_from(PAGE_BYTES).unwrap_or(0)];
     let mut blob = Vec::new();
     let mut damaged = 0;
@@ -68,7 +69,8 @@ fn read_blob(file: &File, package: u32, block: u32, blob: &mut Vec<u8>) -> Optio
     if !head.starts_with(BLOB_MAGIC) || number(&head, 4) != Some(package) {
         return None;
     }
-    let length = usize::try_from(number(&head, 12)?).ok().filter(|length| *length <= BLOB_BYTES_MAX)?;
+    let length =
+        usize::try_from(number(&head, 12)?).ok().filter(|length| *length <= BLOB_BYTES_MAX)?;
     // The file says how long it is; what it promises beyond that is not allocated.
     let size = file.metadata().ok()?.len();
     if place.checked_add(u64::try_from(length).ok()?)? > size {
@@ -90,7 +92,8 @@ mod tests {
     /// A file with one package in slot and block, as the format has them.
     fn file_of(blob: &[u8], length: u32) -> Vec<u8> {
         let mut whole = vec![0; 8192];
-        let mut put = |place: usize, bytes: &[u8]| whole[place..place + bytes.len()].copy_from_slice(bytes);
+        let mut put =
+            |place: usize, bytes: &[u8]| whole[place..place + bytes.len()].copy_from_slice(bytes);
         put(0, b"RpmP");
         put(12, &1_u32.to_le_bytes());
         put(32, b"Slot");

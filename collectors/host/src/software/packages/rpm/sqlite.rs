@@ -39,7 +39,11 @@ fn malformed(what: &'static str) -> io::Error {
 }
 
 /// Calls `each` with the last column of every row of a table; gives how many rows could not be read.
-pub(super) fn each_blob(path: &Path, table: &str, each: &mut dyn FnMut(&[u8])) -> io::Result<usize> {
+pub(super) fn each_blob(
+    path: &Path,
+    table: &str,
+    each: &mut dyn FnMut(&[u8]),
+) -> io::Result<usize> {
     let database = Database::open(path)?;
     let mut root = None;
     database.each_row(1, &mut |payload| {
@@ -52,7 +56,8 @@ pub(super) fn each_blob(path: &Path, table: &str, each: &mut dyn FnMut(&[u8])) -
             root = Some(integer(page));
         }
     })?;
-    let root = root.and_then(|root| u32::try_from(root).ok()).ok_or_else(|| malformed("no such table"))?;
+    let root =
+        root.and_then(|root| u32::try_from(root).ok()).ok_or_else(|| malformed("no such table"))?;
     database.each_row(root, &mut |payload| {
         if let Some(blob) = columns(payload).last() {
             each(blob);
@@ -123,14 +128,16 @@ impl Database {
             let kind = page.get(start).copied();
             let cells = usize::from(two_bytes(&page, start + 3).unwrap_or(0));
             let header_bytes = if kind == Some(INTERIOR) { 12 } else { 8 };
-            let pointers = (0..cells).map(|index| two_bytes(&page, start + header_bytes + 2 * index));
+            let pointers =
+                (0..cells).map(|index| two_bytes(&page, start + header_bytes + 2 * index));
             match kind {
                 Some(INTERIOR) => {
                     let mut children: Vec<_> =
                         pointers.map(|pointer| four_bytes(&page, usize::from(pointer?))).collect();
                     children.push(four_bytes(&page, start + 8));
                     for child in children.into_iter().rev() {
-                        waiting.push((child.ok_or_else(|| malformed("a page cut short"))?, depth + 1));
+                        waiting
+                            .push((child.ok_or_else(|| malformed("a page cut short"))?, depth + 1));
                     }
                 }
                 Some(LEAF) => {
@@ -260,7 +267,8 @@ fn columns(payload: &[u8]) -> Vec<&[u8]> {
             kind if kind >= 12 => (kind - 12) / 2,
             _ => return columns,
         };
-        let Some(end) = usize::try_from(length).ok().and_then(|length| value.checked_add(length)) else {
+        let Some(end) = usize::try_from(length).ok().and_then(|length| value.checked_add(length))
+        else {
             return columns;
         };
         let Some(bytes) = payload.get(value..end) else { return columns };
