@@ -1,4 +1,5 @@
 //! The system as a user meets it: real processes, real files, real sockets.
 
+mod kills;
 mod machines;
 mod main_job;
