@@ -207,6 +207,19 @@ test("an agent without rights says what it did not look at, and what would mend 
   await scopes.getByText("Partial").first().waitFor();
 });
 
+test("a step that fails says what happened and what to do", async () => {
+  await open("/agents/add");
+  await tab.page.getByRole("button", { name: "Create command" }).click();
+  const command = await tab.page.getByRole("textbox", { name: "Run this on the machine" }).innerText();
+  await world.enroll("first-use", command);
+  await world.enroll("second-use", command);
+  const step = tab.page.getByRole("listitem").filter({ hasText: "Identity" });
+  await step.getByText("failed", { exact: true }).waitFor();
+  await step.getByText(/already used 1 of 1 times: make a new one/).waitFor();
+  await step.getByRole("textbox", { name: /what is wrong/ }).waitFor();
+  expect(await tab.accessibility()).toEqual([]);
+});
+
 test("what is not there yet says why", async () => {
   await tab.page.getByRole("button", { name: /^Topology/ }).click();
   await tab.page.getByRole("dialog", { name: /^Topology/ }).getByText("comes with the topology work").waitFor();
@@ -233,6 +246,11 @@ test("the theme is switched, kept, and follows to the next page", async () => {
   expect(await tab.page.locator("html").getAttribute("data-theme")).toBe("dark");
   await tab.theme("light");
 });
+
+async function connectedCount(): Promise<number> {
+  const counts = await tab.page.evaluate(async () => (await fetch("/api/v1/counts")).json());
+  return (counts as { agents: { connected: number } }).agents.connected;
+}
 
 async function routes(): Promise<string[]> {
   const { id } = await firstItem("host");
@@ -306,7 +324,8 @@ test("at 400 % zoom nothing has to be scrolled sideways to be read", async () =>
 
 test("revoking an agent asks for its name, and ends its connection", async () => {
   await open("/agents");
-  await tab.page.getByRole("table").getByRole("link").first().click();
+  await tab.page.getByRole("row").filter({ hasText: /\bConnected/ }).first().getByRole("link").click();
+  const before = await connectedCount();
   await tab.page.getByRole("button", { name: "Revoke" }).click();
   const dialog = tab.page.getByRole("dialog");
   const confirm = dialog.getByRole("button", { name: "Revoke" });
@@ -317,6 +336,7 @@ test("revoking an agent asks for its name, and ends its connection", async () =>
   await dialog.waitFor({ state: "hidden" });
   await tab.page.getByText("Revoked").first().waitFor();
   expect(await tab.page.getByRole("button", { name: "Revoke" }).isDisabled()).toBe(true);
+  await until("its stream is cut", 15_000, async () => ((await connectedCount()) === before - 1 ? true : null));
 });
 
 test("after logging out, a page leads to the login and back", async () => {

@@ -79,6 +79,10 @@ class Process {
     });
   }
 
+  get isOver(): boolean {
+    return this.hasEnded;
+  }
+
   check(): void {
     if (this.hasEnded) throw new Error(`the process ended early:\n${readFileSync(this.log, "utf8").slice(-4000)}`);
   }
@@ -143,6 +147,17 @@ export class World {
       for (const path of [own, file, copy]) chownSync(path, NOBODY, NOBODY);
     }
     this.processes.push(new Process(name, this.folder, binary, parameters, isNobody ? { uid: NOBODY, gid: NOBODY } : {}));
+  }
+
+  /** Only enrolls, as the machine of a person would who runs the shown command; whether it was admitted is seen on the page. */
+  async enroll(name: string, command: string): Promise<void> {
+    const token = /dj_[\w.-]+/.exec(command)?.[0] ?? "";
+    const file = join(this.folder, `${name}.token`);
+    writeFileSync(file, token, { mode: 0o600 });
+    const server = (this.ready?.enroll ?? "").replace(/^\w+:\/\//, "");
+    const parameters = ["enroll", "--state", join(this.folder, name), "--server", server, "--token-file", file];
+    const agent = new Process(name, this.folder, program("dharma-agent", "DHARMA_AGENT_BIN"), parameters);
+    await until("the enrollment ends", STOP_MILLISECONDS, () => (agent.isOver ? true : null));
   }
 
   check(): void {

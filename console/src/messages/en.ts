@@ -7,7 +7,6 @@ export const en = {
   "app.notFound": "There is no page at this address",
   "app.notFoundHint": "The address may be mistyped, or from another version.",
   "app.goInventory": "Go to the inventory",
-  "app.region": "Notifications",
 
   "nav.label": "Main",
   "nav.inventory": "Inventory",
@@ -21,7 +20,6 @@ export const en = {
   "nav.alertsReason": "Not available yet: comes with the alerting work",
   "nav.insightsReason": "Not available yet: comes with the prediction work",
   "nav.breadcrumb": "Breadcrumb",
-  "nav.collapse": "Menu",
 
   "top.search": "Search items",
   "top.searchHint": "Search every item ( / )",
@@ -93,7 +91,6 @@ export const en = {
   "common.allLoaded": "{count, plural, one {# shown} other {All # shown}}",
   "common.someLoaded": "{shown} of {count} loaded",
   "common.noCount": "{shown} loaded",
-  "common.optional": "optional",
   "common.moreValues": "and {count} more",
   "common.fewer": "Show fewer",
 
@@ -163,7 +160,6 @@ export const en = {
   "inventory.class": "Class",
   "inventory.partOf": "Part of",
   "inventory.lastSeen": "Last seen",
-  "inventory.firstSeen": "First seen",
   "inventory.sortTitle": "Sort by name",
   "inventory.sortChanged": "Latest change first",
   "inventory.order": "Order",
@@ -175,11 +171,8 @@ export const en = {
   "inventory.emptyFilter": "Nothing matches",
   "inventory.emptyFilterHint": "Take a word away, or look at any state.",
   "inventory.clearFilter": "Clear the filter",
-  "inventory.unknownClass": "This class is not known here.",
   "inventory.table": "{class}: rows open with Enter, J and K move",
-  "inventory.parentOnly": "Parts of one item",
   "inventory.badQuery": "{name} is not an attribute of this class.",
-  "inventory.rows": "Rows",
 
   "group.compute": "Compute",
   "group.hardware": "Hardware",
@@ -244,9 +237,6 @@ export const en = {
   "changes.since.all": "All that is kept",
   "changes.empty": "No change in this time",
   "changes.emptyHint": "Choose a longer time or another class.",
-  "changes.when": "Time",
-  "changes.item": "Item",
-  "changes.what": "What",
   "changes.created": "first seen",
   "changes.related": "now {verb}",
   "changes.unrelated": "no longer {verb}",
@@ -257,9 +247,7 @@ export const en = {
   "changes.removed": "removed",
   "changes.same": "{count, plural, one {# unchanged} other {# unchanged}}",
   "changes.nothing": "not looked at",
-  "changes.set": "{count, plural, one {# change} other {# changes}}",
   "changes.new": "{count, plural, one {# new change} other {# new changes}} · show",
-  "changes.source": "by {source}",
   "changes.list": "Changes, newest first",
 
   "agents.title": "Agents",
@@ -331,7 +319,6 @@ export const en = {
   "tokens.empty": "There are no tokens",
   "tokens.emptyHint": "Make one for a script, or add an agent.",
   "tokens.list": "Tokens",
-  "tokens.expired": "expired",
 
   "palette.title": "Commands",
   "palette.placeholder": "Go to a page, find an item, run a command",

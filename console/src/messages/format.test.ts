@@ -1,3 +1,6 @@
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { formatMessage } from "./format.ts";
 import { en } from "./en.ts";
@@ -21,4 +24,14 @@ test("every message of the catalogue has balanced braces", () => {
     const opened = message.split("{").length;
     expect(message.split("}").length, key).toBe(opened);
   }
+});
+
+test("every message is used", () => {
+  const root = fileURLToPath(new URL("..", import.meta.url));
+  const names = readdirSync(root, { recursive: true, encoding: "utf8" });
+  const sources = names.filter((name) => /\.tsx?$/.test(name) && !name.endsWith("messages/en.ts"));
+  const text = sources.map((name) => readFileSync(join(root, name), "utf8")).join("\n");
+  const prefixes = [...text.matchAll(/`([\w.]+\.)\$\{/g)].map((match) => match[1] ?? "");
+  const isUsed = (key: string) => text.includes(`"${key}"`) || prefixes.some((prefix) => key.startsWith(prefix));
+  expect(Object.keys(en).filter((key) => !isUsed(key))).toEqual([]);
 });
