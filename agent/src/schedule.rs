@@ -173,17 +173,14 @@ impl Schedule {
             format!("the agent takes more than its {limit} bytes of memory; it looks less often")
         });
         self.around.board.complain("memory", complaint);
-        let is_large = !others.is_empty();
-        if is_large {
+        if !others.is_empty() {
             self.look_in_child(&others).await;
         }
         if !volatile.is_empty() {
             self.look_in_process(&volatile, is_over).await;
         }
         crate::limits::release_memory();
-        if is_large {
-            crate::limits::release_program();
-        }
+        crate::limits::release_program();
     }
 
     fn is_due(&self, index: usize, now: Instant) -> bool {

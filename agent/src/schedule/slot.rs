@@ -8,9 +8,11 @@ use tokio::time::Instant;
 
 /// The least interval of a scope that changes all the time, unless configured: a new process is to be known within a
 /// minute, and every look at all of them costs milliseconds.
-const VOLATILE_INTERVAL_LEAST: Duration = Duration::from_secs(45);
+const VOLATILE_INTERVAL_LEAST: Duration = Duration::from_secs(50);
 /// Intervals vary by this part of themselves to each side, so that the agents of a fleet do not work in step.
 const JITTER_DIVISOR: u32 = 10;
+/// A scope that is due within this part of its interval comes along with one that is due: one wake-up for both.
+const COMPANION_DIVISOR: u32 = 5;
 /// Looks for the sake of news take at most this part of a processor.
 const NEWS_COST_FACTOR: u32 = 20;
 /// The least and the longest pause between two looks for the sake of news.
@@ -82,10 +84,9 @@ impl Slot {
         }
     }
 
-    /// Whether it is to be looked at now. A scope that is due in less than a tenth of its interval comes along:
-    /// one wake-up and one child for both.
+    /// Whether it is to be looked at now, or comes along with one that is.
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        let soon = if self.is_forced { Duration::ZERO } else { self.interval / JITTER_DIVISOR };
+        let soon = if self.is_forced { Duration::ZERO } else { self.interval / COMPANION_DIVISOR };
         self.next_due <= now + soon
     }
 

@@ -175,44 +175,71 @@ impl Schedule {
         self.settle(index, &summary, through);
     }
 
-    /// Looks at these scopes on a thread of this process, one after the other.
+    /// Looks at these scopes on a thread of this process, one after the other, and on further threads while one
+    /// does not get through.
     pub(super) async fn look_in_process(&mut self, indexes: &[usize], is_over_memory: bool) {
+        let now = Instant::now();
+        let mut rest = Vec::with_capacity(indexes.len());
         for &index in indexes {
-            let Some(order) = self.order(index) else { continue };
             let Some(slot) = self.slots.get_mut(index) else { continue };
             if slot.hanging.as_ref().is_some_and(|hanging| !hanging.is_finished()) {
-                slot.hung(Instant::now());
+                slot.hung(now);
                 continue;
             }
             slot.hanging = None;
-            let limit = slot.time_limit;
-            match self.on_thread(index, order, limit).await {
-                Some(Ok(looked)) => self.accept(index, looked).await,
-                Some(Err(error)) => self.refused(index, &error),
-                None => {
-                    let why = format!("the look took longer than {} s", limit.as_secs());
-                    self.not_looked(index, CoverageReason::TimedOut, why).await;
+            rest.push(index);
+        }
+        while !rest.is_empty() {
+            let done = self.thread_round(&rest).await;
+            rest.drain(..done.clamp(1, rest.len()));
+        }
+        if is_over_memory {
+            for &index in indexes {
+                if let Some(slot) = self.slots.get_mut(index) {
+                    slot.next_due += slot.interval * SPARING_FACTOR;
                 }
-            }
-            if is_over_memory && let Some(slot) = self.slots.get_mut(index) {
-                slot.next_due += slot.interval * SPARING_FACTOR;
             }
         }
     }
 
-    /// One look on a thread; `None` when it does not end in time. It then goes on by itself: a thread cannot be
-    /// killed, and a file of /proc can hang for as long as the process behind it does.
-    async fn on_thread(
-        &mut self,
-        index: usize,
-        order: Order,
-        limit: Duration,
-    ) -> Option<std::io::Result<Looked>> {
+    /// One thread; how many scopes are done with, whether well or not. A look that does not end in its time goes on
+    /// by itself: a thread cannot be killed, and a file of /proc can hang for as long as the process behind it does.
+    async fn thread_round(&mut self, indexes: &[usize]) -> usize {
+        let orders: Vec<Order> = indexes.iter().filter_map(|index| self.order(*index)).collect();
+        let (sender, mut receiver) = tokio::sync::mpsc::channel(1);
+        let thread = self.start_thread(orders, sender);
+        for (done, &index) in indexes.iter().enumerate() {
+            let limit = self.slots.get(index).map_or(CHILD_START_LIMIT, |slot| slot.time_limit);
+            match timeout(limit, receiver.recv()).await {
+                Ok(Some(Ok(looked))) => self.accept(index, looked).await,
+                Ok(Some(Err(error))) => self.refused(index, &error),
+                Ok(None) => {
+                    let why = "the look broke off; this is a defect, please report it";
+                    self.not_looked(index, CoverageReason::Malformed, why.to_owned()).await;
+                    return done + 1;
+                }
+                Err(_elapsed) => {
+                    let why = format!("the look took longer than {} s", limit.as_secs());
+                    self.not_looked(index, CoverageReason::TimedOut, why).await;
+                    if let Some(slot) = self.slots.get_mut(index) {
+                        slot.hanging = Some(thread);
+                    }
+                    return done + 1;
+                }
+            }
+        }
+        indexes.len()
+    }
+
+    fn start_thread(
+        &self,
+        orders: Vec<Order>,
+        sender: tokio::sync::mpsc::Sender<std::io::Result<Looked>>,
+    ) -> tokio::task::JoinHandle<()> {
         let around = self.around.clone();
         let files = self.files.clone();
         let runtime = tokio::runtime::Handle::current();
-        let (sender, receiver) = tokio::sync::oneshot::channel();
-        let thread = tokio::task::spawn_blocking(move || {
+        tokio::task::spawn_blocking(move || {
             let surroundings = look::Surroundings {
                 collector: around.collector,
                 target: &around.target,
@@ -221,20 +248,13 @@ impl Schedule {
                 clock: &*around.clock,
                 randomness: &*around.randomness,
             };
-            let looked = runtime.block_on(look::look(&surroundings, &order));
-            // Nobody listens any more when the look came too late.
-            drop(sender.send(looked));
-        });
-        match timeout(limit, receiver).await {
-            Ok(looked) => Some(looked.unwrap_or_else(|_| {
-                Err(std::io::Error::other("the look broke off; this is a defect, please report it"))
-            })),
-            Err(_elapsed) => {
-                if let Some(slot) = self.slots.get_mut(index) {
-                    slot.hanging = Some(thread);
+            for order in orders {
+                let looked = runtime.block_on(look::look(&surroundings, &order));
+                // Nobody listens any more when a look came too late: another thread has the rest.
+                if sender.blocking_send(looked).is_err() {
+                    return;
                 }
-                None
             }
-        }
+        })
     }
 }
