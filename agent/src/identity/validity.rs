@@ -1,7 +1,6 @@
 //! From when to when a certificate holds. Read for planning the renewal only; trust is decided by `pki`.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use x509_parser::prelude::{FromDer, X509Certificate};
+use std::time::SystemTime;
 
 /// The life of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,20 +11,12 @@ pub struct Validity {
     pub not_after: SystemTime,
 }
 
-fn moment(seconds: i64) -> Option<SystemTime> {
-    UNIX_EPOCH.checked_add(Duration::from_secs(u64::try_from(seconds).ok()?))
-}
-
 impl Validity {
     /// The life of a certificate, DER; `None` when it is none.
     #[must_use]
     pub fn of(certificate_der: &[u8]) -> Option<Self> {
-        let (_, certificate) = X509Certificate::from_der(certificate_der).ok()?;
-        let validity = certificate.validity();
-        Some(Self {
-            not_before: moment(validity.not_before.timestamp())?,
-            not_after: moment(validity.not_after.timestamp())?,
-        })
+        let (not_before, not_after) = pki::certificate_validity(certificate_der)?;
+        Some(Self { not_before, not_after })
     }
 }
 
