@@ -5,6 +5,8 @@
 //!
 //! Deliberately not here: hashing, rate limits and what a role may do (`api::auth` of the control plane).
 
+#[cfg(test)]
+mod conformance;
 mod sqlite;
 mod sqlite_tokens;
 
