@@ -14,6 +14,7 @@ use crate::app::{App, ConsoleOptions};
 use crate::config::Settings;
 use crate::fleet::{Fleet, FleetParts};
 use crate::ingest::Ingest;
+use crate::ingest::sessions::Sessions;
 use crate::tasks::Tasks;
 use environment::{Clock, Randomness};
 use listeners::Listeners;
@@ -22,6 +23,7 @@ use std::time::Duration;
 use store::fleet::SqliteFleet;
 use store::items::Items;
 use store::observed::ItemStore;
+use store::sqlite::SqliteItems;
 use store::users::SqliteUsers;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -102,13 +104,16 @@ impl Server {
     /// Starts everything; returns once it is served.
     ///
     /// # Errors
-    /// When any part cannot start; what was started is stopped again.
+    /// When any part cannot start; the process is then expected to end.
     pub async fn start(
         settings: Settings,
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, StartError> {
         let state = State::open(&settings, clock.wall())?;
+        // Before anything runs: a port that is taken is the usual reason not to start.
+        let listeners = Listeners::bind(&settings, &state, Arc::clone(&clock)).await?;
+        let addresses = listeners.addresses(&settings, &state)?;
         let items = state.items()?;
         let ingest = Ingest::start(
             Arc::clone(&items) as Arc<dyn ItemStore>,
@@ -117,40 +122,17 @@ impl Server {
             Arc::clone(&randomness),
         )
         .await?;
-        let parts = FleetParts {
-            store: Arc::new(SqliteFleet::new(state.database.clone())),
-            authority: Arc::clone(&state.authority),
-            clock: Arc::clone(&clock),
-            randomness: Arc::clone(&randomness),
+        let sessions = Sessions::default();
+        let options = ConsoleOptions {
+            console_dir: settings.console_dir.clone(),
+            is_remote: settings.is_remote,
+            enroll_address: addresses.enroll.clone(),
+            console_url: addresses.console.clone(),
         };
-        let fleet = Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>));
-        let accounts = Arc::new(Accounts::new(
-            Arc::new(SqliteUsers::new(state.database.clone())),
-            Arc::clone(&clock),
-            Arc::clone(&randomness),
-            Some(state.setup_file()),
-        ));
-        let setup_code = setup_code(&accounts, &state).await?;
-        let listeners = Listeners::bind(&settings, &state, Arc::clone(&clock)).await?;
-        let addresses = listeners.addresses(&settings, &state)?;
-        fleet.endpoints_set(vec![addresses.uplink.clone()]);
-        let stopping = CancellationToken::new();
-        let sessions = crate::ingest::sessions::Sessions::default();
-        let app = App {
-            items,
-            catalog: Arc::clone(&state.catalog),
-            fleet,
-            streams: Arc::new(sessions.clone()),
-            accounts,
-            clock: Arc::clone(&clock),
-            options: Arc::new(ConsoleOptions {
-                console_dir: settings.console_dir.clone(),
-                is_remote: settings.is_remote,
-                enroll_address: addresses.enroll.clone(),
-                console_url: addresses.console.clone(),
-            }),
-            stopping,
-        };
+        let surroundings = (Arc::clone(&clock), Arc::clone(&randomness));
+        let app = app(&state, items, &sessions, options, surroundings);
+        app.fleet.endpoints_set(vec![addresses.uplink.clone()]);
+        let setup_code = setup_code(&app.accounts, &state).await?;
         let running = TaskTracker::new();
         let identity = listeners.identity.clone();
         let uplink = UplinkParts {
@@ -164,18 +146,15 @@ impl Server {
         let names = listeners::certificate_names(&settings.names);
         let authority = Arc::clone(&state.authority);
         let tasks = Tasks::start(&app, ingest.clone(), authority, identity, names);
-        let server = Self {
-            app,
-            ingest,
-            state,
-            addresses,
-            setup_code,
-            running,
-            tasks,
-            ready_file: settings.ready_file,
-        };
-        server.announce()?;
-        Ok(server)
+        let ready_file = settings.ready_file;
+        let server = Self { app, ingest, state, addresses, setup_code, running, tasks, ready_file };
+        match server.announce() {
+            Ok(()) => Ok(server),
+            Err(error) => {
+                server.stop().await;
+                Err(error)
+            }
+        }
     }
 
     /// Where it is served.
@@ -224,6 +203,38 @@ impl Server {
         }
         self.ingest.stop().await;
         self.state.close().await;
+    }
+}
+
+/// What the APIs work with, over an open state.
+fn app(
+    state: &State,
+    items: Arc<SqliteItems>,
+    sessions: &Sessions,
+    options: ConsoleOptions,
+    (clock, randomness): (Arc<dyn Clock>, Arc<dyn Randomness>),
+) -> App {
+    let parts = FleetParts {
+        store: Arc::new(SqliteFleet::new(state.database.clone())),
+        authority: Arc::clone(&state.authority),
+        clock: Arc::clone(&clock),
+        randomness: Arc::clone(&randomness),
+    };
+    let accounts = Accounts::new(
+        Arc::new(SqliteUsers::new(state.database.clone())),
+        Arc::clone(&clock),
+        randomness,
+        Some(state.setup_file()),
+    );
+    App {
+        fleet: Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>)),
+        items,
+        catalog: Arc::clone(&state.catalog),
+        streams: Arc::new(sessions.clone()),
+        accounts: Arc::new(accounts),
+        clock,
+        options: Arc::new(options),
+        stopping: CancellationToken::new(),
     }
 }
 

@@ -7,6 +7,8 @@
 //! plane), and everything that agents observe (`items`).
 
 mod agents;
+#[cfg(test)]
+mod conformance;
 mod onboarding;
 mod sqlite;
 mod tasks;
