@@ -23,16 +23,21 @@ const FILE_BYTES_MAX: usize = 1 << 20;
 /// Files with more certificates are lists of trusted authorities.
 const CHAIN_LENGTH_MAX: usize = 16;
 
+/// The folder that the distribution fills with hundreds of links to the authorities that it trusts.
+const LINKS: &str = "/etc/ssl/certs";
+
 /// The guard of the scope.
+///
+/// The links in [`LINKS`] are not followed: the folder changes with them, and what one of our own leads to lies in
+/// another of the folders.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    let found = walk::walk(target, &uses::CONFIGURATIONS, uses::is_configuration);
-    for path in found.folders.iter().chain(&found.files) {
-        guard.path(&files::within(target, path));
-    }
-    let found = walk::walk(target, walk::ROOTS, walk::is_certificate_name);
-    for path in found.folders.iter().chain(&found.files) {
-        guard.path(&files::within(target, path));
+    let configurations = walk::walk(target, &uses::CONFIGURATIONS, uses::is_configuration);
+    let certificates = walk::walk_but(target, walk::ROOTS, walk::is_certificate_name, LINKS);
+    for found in [configurations, certificates] {
+        for path in found.folders.iter().chain(&found.files) {
+            guard.path(&files::within(target, path));
+        }
     }
     guard.finish()
 }

@@ -101,6 +101,16 @@ pub(super) fn is_trust_store(path: &str) -> bool {
 
 /// Walks folders for files whose names are accepted.
 pub(super) fn walk(target: &Target, roots: &[&str], accepts: fn(&str) -> bool) -> Found {
+    walk_but(target, roots, accepts, "")
+}
+
+/// Walks as [`walk`] does, without looking at the links in one folder.
+pub(super) fn walk_but(
+    target: &Target,
+    roots: &[&str],
+    accepts: fn(&str) -> bool,
+    without_links: &str,
+) -> Found {
     let mut found = Found::default();
     let mut waiting: Vec<(String, usize)> =
         roots.iter().rev().map(|root| ((*root).to_owned(), 0)).collect();
@@ -127,6 +137,9 @@ pub(super) fn walk(target: &Target, roots: &[&str], accepts: fn(&str) -> bool) -
             let Ok(kind) = entry.file_type() else { continue };
             // The links by which authorities are found have names of their own and are most of the entries.
             if !kind.is_dir() && !accepts(&name) {
+                continue;
+            }
+            if kind.is_symlink() && folder == without_links {
                 continue;
             }
             let path = format!("{folder}/{name}");
