@@ -137,11 +137,7 @@ impl Spool {
             (log.read(class, after, max_records, max_bytes)?, log.durable(class))
         };
         // A spool that could not be read at its start may have found its records just now.
-        self.shared.durable.of(class).send_if_modified(|known| {
-            let is_news = *known < durable;
-            *known = durable.max(*known);
-            is_news
-        });
+        self.shared.tell_durable(class, durable);
         Ok(entries)
     }
 
@@ -154,9 +150,12 @@ impl Spool {
     /// `Error::AheadOfSpool`. What waits is accepted once more under new sequences, so nothing is lost and some of it
     /// may be stored twice. Nobody else should be appending to the class meanwhile; appends in flight may be refused.
     pub fn continue_after(&self, class: Priority, sequence: u64) -> Result<(), Error> {
-        let mut log = self.shared.log();
-        log.continue_after(class, sequence)?;
-        self.shared.durable.of(class).send_replace(log.durable(class));
+        let durable = {
+            let mut log = self.shared.log();
+            log.continue_after(class, sequence)?;
+            log.durable(class)
+        };
+        self.shared.tell_durable(class, durable);
         Ok(())
     }
 

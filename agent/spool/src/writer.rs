@@ -35,10 +35,19 @@ impl Shared {
         while let Some(mut departing) = self.queue.next() {
             let outcome = self.store(departing.class, &mut departing.group);
             if let Ok(range) = &outcome {
-                self.durable.of(departing.class).send_replace(*range.end());
+                self.tell_durable(departing.class, *range.end());
             }
             self.queue.settle(departing, outcome);
         }
+    }
+
+    /// Tells a durable sequence to those who watch. It never goes back.
+    pub(crate) fn tell_durable(&self, class: Priority, sequence: u64) {
+        self.durable.of(class).send_if_modified(|known| {
+            let is_news = *known < sequence;
+            *known = sequence.max(*known);
+            is_news
+        });
     }
 
     fn store(
