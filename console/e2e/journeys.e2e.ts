@@ -324,7 +324,7 @@ test("at 400 % zoom nothing has to be scrolled sideways to be read", async () =>
 
 test("revoking an agent asks for its name, and ends its connection", async () => {
   await open("/agents");
-  await tab.page.getByRole("row").filter({ hasText: /\bConnected/ }).first().getByRole("link").click();
+  await tab.page.getByRole("row").filter({ has: tab.page.getByRole("cell", { name: "Connected", exact: true }) }).first().getByRole("link").click();
   const before = await connectedCount();
   await tab.page.getByRole("button", { name: "Revoke" }).click();
   const dialog = tab.page.getByRole("dialog");
