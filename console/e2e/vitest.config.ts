@@ -9,6 +9,7 @@ export default defineConfig({
     testTimeout: 180_000,
     hookTimeout: 120_000,
     reporters: ["verbose"],
-    bail: 0,
+    // The journeys build on each other: after one that fails, the others would only wait in vain.
+    bail: 1,
   },
 });
