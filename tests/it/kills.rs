@@ -193,7 +193,8 @@ async fn settle(web: &Web, binaries: &Binaries, folder: &Path, last: u64) -> Res
             &["status", "--json", "--state", &state.to_string_lossy()],
         )?;
         let status: Value = serde_json::from_slice(&status.output).unwrap_or(Value::Null);
-        let classes = status.pointer("/spool/classes").and_then(Value::as_array).cloned().unwrap_or_default();
+        let classes =
+            status.pointer("/spool/classes").and_then(Value::as_array).cloned().unwrap_or_default();
         let is_empty = classes.iter().any(|class| {
             class.get("class").and_then(Value::as_str) == Some("inventory")
                 && class.get("pending").and_then(Value::as_u64) == Some(0)

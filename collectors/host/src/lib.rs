@@ -27,9 +27,7 @@ mod windows;
 pub use fields::fields_missing;
 
 use async_trait::async_trait;
-use collector::{
-    CollectError, Collector, Guard, Manifest, Platform, Privilege, Run, Target,
-};
+use collector::{CollectError, Collector, Guard, Manifest, Platform, Privilege, Run, Target};
 use model::{Coverage, relationships};
 use tokio::sync::mpsc::Sender;
 

@@ -64,7 +64,12 @@ pub fn of_class<'a>(seen: &'a [Observation], class: &str) -> Vec<&'a Observation
 }
 
 /// The observation of a class with this text in an attribute.
-pub fn the<'a>(seen: &'a [Observation], class: &str, attribute: &str, text: &str) -> &'a Observation {
+pub fn the<'a>(
+    seen: &'a [Observation],
+    class: &str,
+    attribute: &str,
+    text: &str,
+) -> &'a Observation {
     of_class(seen, class)
         .into_iter()
         .find(|seen| seen.facts.get(attribute).and_then(Value::as_text) == Some(text))
