@@ -12,6 +12,8 @@ mod load;
 mod prepare;
 pub mod sessions;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use engine::{Engine, Job, Reply};
 use environment::{Clock, Randomness};

@@ -7,6 +7,7 @@
 //!
 //! Deliberately not here: deciding identity (`reconcile`) and walking the graph (`topology`).
 
+pub mod conformance;
 pub mod database;
 pub mod fleet;
 pub mod items;
