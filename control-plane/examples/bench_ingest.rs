@@ -8,6 +8,7 @@
 //! Arguments: `--items N` (all agents together), `--agents N`, `--state DIR` (a temporary folder otherwise).
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 #![expect(clippy::expect_used, reason = "a measurement that cannot be made ends with the reason")]
+#![expect(clippy::panic, reason = "a measurement that cannot be made ends with the reason")]
 
 use bytes::Bytes;
 use control_plane::api::grpc::uplink::{self, Admission, Admitted, Refused, UplinkParts};
@@ -45,7 +46,8 @@ struct Everyone;
 #[async_trait::async_trait]
 impl Admission for Everyone {
     async fn admit(&self, peer: &Peer) -> Result<Admitted, Refused> {
-        let agent = peer.agent.ok_or_else(|| Refused { code: "AGENT_UNKNOWN", detail: String::new() })?;
+        let agent =
+            peer.agent.ok_or_else(|| Refused { code: "AGENT_UNKNOWN", detail: String::new() })?;
         Ok(Admitted { agent, site: "bench".into(), nonces: Vec::new() })
     }
     async fn nonces_set(&self, _: AgentId, _: Vec<u8>) {}
@@ -68,15 +70,10 @@ fn arguments() -> Arguments {
             "--items" => arguments.items = value.parse().expect("a number of items"),
             "--agents" => arguments.agents = value.parse().expect("a number of agents"),
             "--state" => arguments.state = Some(value.into()),
-            other => panic_with(other),
+            other => panic!("unknown argument `{other}`; there are --items, --agents and --state"),
         }
     }
     arguments
-}
-
-fn panic_with(argument: &str) -> ! {
-    println!("unknown argument `{argument}`; there are --items, --agents and --state");
-    std::process::exit(2)
 }
 
 /// An item with 20 attributes, 3 identity keys and 2 relationships to items before it.
@@ -84,10 +81,26 @@ fn item(agent: usize, index: usize, changes: u64) -> Observation {
     let unique = agent * 10_000_000 + index;
     let mut seen = Observation::of(&hardware::CLASS, format!("item-{index:07}"));
     let texts = [
-        "vendor", "product_name", "product_version", "product_family", "product_sku", "serial_number",
-        "system_uuid", "chassis_type", "chassis_vendor", "chassis_version", "chassis_serial", "asset_tag",
-        "board_vendor", "board_name", "board_version", "board_serial", "firmware_vendor", "firmware_version",
-        "firmware_date", "firmware_revision",
+        "vendor",
+        "product_name",
+        "product_version",
+        "product_family",
+        "product_sku",
+        "serial_number",
+        "system_uuid",
+        "chassis_type",
+        "chassis_vendor",
+        "chassis_version",
+        "chassis_serial",
+        "asset_tag",
+        "board_vendor",
+        "board_name",
+        "board_version",
+        "board_serial",
+        "firmware_vendor",
+        "firmware_version",
+        "firmware_date",
+        "firmware_revision",
     ];
     for (place, name) in texts.into_iter().enumerate() {
         // Three attributes follow the number of changes; about half of the values are unlike any other item's.
@@ -104,11 +117,18 @@ fn item(agent: usize, index: usize, changes: u64) -> Observation {
     let mac = format!("3c:ec:{}", octets.join(":"));
     seen = seen
         .key(IdentityKey::new(KeyType::SmbiosUuid, Realm::everywhere(), &uuid))
-        .key(IdentityKey::new(KeyType::ChassisSerial, Realm::everywhere(), &format!("acme/sn{unique:010}")))
+        .key(IdentityKey::new(
+            KeyType::ChassisSerial,
+            Realm::everywhere(),
+            &format!("acme/sn{unique:010}"),
+        ))
         .key(IdentityKey::new(KeyType::MacAddress, Realm::everywhere(), &mac));
     assert_eq!((seen.facts.len(), seen.keys.len()), (20, 3));
     seen.relate("member_of", RelationTarget::Native(format!("item-{:07}", index / 16)));
-    seen.relate("stored_on", RelationTarget::Native(format!("item-{:07}", index.saturating_sub(1))));
+    seen.relate(
+        "stored_on",
+        RelationTarget::Native(format!("item-{:07}", index.saturating_sub(1))),
+    );
     seen
 }
 
@@ -199,7 +219,7 @@ impl Agent {
             client.session(ReceiverStream::new(sent)).await.expect("a stream opens").into_inner();
         let welcome = answers.message().await.expect("an answer").expect("a welcome");
         let Some(Answer::Welcome(welcome)) = welcome.frame else {
-            unreachable_answer(&welcome);
+            unexpected(&welcome);
         };
         let window = usize::try_from(welcome.window_bytes).expect("a window");
         Self { frames, answers, window: Arc::new(Semaphore::new(window)), sequence: 0 }
@@ -217,16 +237,20 @@ impl Agent {
                 let bytes = u32::try_from(record.len()).expect("a small record");
                 window.acquire_many(bytes).await.expect("an open window").forget();
                 let content = Some(v1::entry::Content::Record(record));
-                let batch =
-                    v1::Batch { epoch: 1, class: 1, entries: vec![v1::Entry { sequence, content }] };
+                let batch = v1::Batch {
+                    epoch: 1,
+                    class: 1,
+                    entries: vec![v1::Entry { sequence, content }],
+                };
                 frames.send(frame(Frame::Batch(batch))).await.expect("the stream is open");
             }
         });
         let mut acknowledged = first - 1;
         while acknowledged < last {
-            let answer = self.answers.message().await.expect("an answer").expect("the stream is open");
+            let answer =
+                self.answers.message().await.expect("an answer").expect("the stream is open");
             let Some(Answer::Acknowledgement(acknowledgement)) = answer.frame else {
-                unreachable_answer(&answer);
+                unexpected(&answer);
             };
             assert!(acknowledgement.rejected.is_empty(), "{:?}", acknowledgement.rejected);
             for sequence in acknowledged + 1..=acknowledgement.sequence {
@@ -240,9 +264,8 @@ impl Agent {
     }
 }
 
-fn unreachable_answer(answer: &v1::ServerFrame) -> ! {
-    println!("the control plane answered {answer:?}");
-    std::process::exit(1)
+fn unexpected(answer: &v1::ServerFrame) -> ! {
+    panic!("the control plane answered {answer:?}")
 }
 
 fn frame(frame: Frame) -> v1::AgentFrame {
@@ -302,35 +325,29 @@ fn size_of(folder: &Path) -> u64 {
     files.iter().filter_map(|file| std::fs::metadata(file).ok()).map(|file| file.len()).sum()
 }
 
-#[tokio::main]
-async fn main() {
-    let arguments = arguments();
-    let temporary = std::env::temp_dir().join(format!("bench-ingest-{}", std::process::id()));
-    let state = arguments.state.clone().unwrap_or_else(|| temporary.clone());
-    std::fs::create_dir_all(&state).expect("the folder can be made");
+/// A control plane's uplink and store, as far as ingest needs them.
+struct Server {
+    database: Database,
+    ingest: Ingest,
+    authority: Authority,
+    address: SocketAddr,
+}
+
+async fn serve(state: &Path) -> Server {
     let database = Database::open(&state.join("dharma.sqlite")).expect("the database opens");
     let store = Arc::new(SqliteItems::open(database.clone()).expect("the items open"));
-    let ingest = Ingest::start(
-        store,
-        Arc::new(Catalog::built_in()),
-        Arc::new(SystemClock),
-        Arc::new(SystemRandomness),
-    )
-    .await
-    .expect("ingest starts");
-    let authority =
-        Authority::load_or_create(&state.join("pki"), SystemClock.wall()).expect("an authority");
-    let identity = authority
-        .issue_server(&["localhost".to_owned()], SystemClock.wall())
-        .expect("a server certificate");
+    let (catalog, clock) = (Arc::new(Catalog::built_in()), Arc::new(SystemClock));
+    let ingest = Ingest::start(store, catalog, clock, Arc::new(SystemRandomness));
+    let ingest = ingest.await.expect("ingest starts");
+    let now = SystemClock.wall();
+    let authority = Authority::load_or_create(&state.join("pki"), now).expect("an authority");
+    let identity =
+        authority.issue_server(&["localhost".to_owned()], now).expect("a server certificate");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
-    let acceptor = pki::serve_mutual(
-        listener,
-        ServerIdentitySource::new(identity),
-        authority.root_der(),
-        AcceptLimits::default(),
-    )
-    .expect("the listener is set up");
+    let identity = ServerIdentitySource::new(identity);
+    let acceptor =
+        pki::serve_mutual(listener, identity, authority.root_der(), AcceptLimits::default())
+            .expect("the listener is set up");
     let address = acceptor.local_address().expect("an address");
     let service = uplink::service(UplinkParts {
         ingest: ingest.clone(),
@@ -339,10 +356,20 @@ async fn main() {
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
     });
-    let server = tokio::spawn(
+    // It serves until the process ends.
+    drop(tokio::spawn(
         tonic::transport::Server::builder().add_service(service).serve_with_incoming(acceptor),
-    );
+    ));
+    Server { database, ingest, authority, address }
+}
 
+#[tokio::main]
+async fn main() {
+    let arguments = arguments();
+    let temporary = std::env::temp_dir().join(format!("bench-ingest-{}", std::process::id()));
+    let state = arguments.state.clone().unwrap_or_else(|| temporary.clone());
+    std::fs::create_dir_all(&state).expect("the folder can be made");
+    let server = serve(&state).await;
     let per_agent = arguments.items / arguments.agents;
     let items = per_agent * arguments.agents;
     let ids: Vec<AgentId> = (0..arguments.agents)
@@ -359,17 +386,16 @@ async fn main() {
     let wire: usize = new.iter().flatten().map(Bytes::len).sum();
     let mut agents = Vec::new();
     for id in &ids {
-        agents.push(Agent::connect(address, &authority, *id).await);
+        agents.push(Agent::connect(server.address, &server.authority, *id).await);
     }
     let (new_items_s, new_us) = phase(&mut agents, &new, items, 1).await;
     let (unchanged_items_s, unchanged_us) = phase(&mut agents, &new, items, 5).await;
-    checkpoint(&database).await;
+    checkpoint(&server.database).await;
     let bytes = size_of(&state);
     let (changed_items_s, changed_us) = phase(&mut agents, &changed, items, 1).await;
-    checkpoint(&database).await;
+    checkpoint(&server.database).await;
     let bytes_after = size_of(&state);
-    ingest.stop().await;
-    server.abort();
+    server.ingest.stop().await;
     let count = u64::try_from(items).expect("a small number");
     println!(
         "{{\"bench\":\"ingest\",\"figures\":{{\"unchanged_items_s\":{unchanged_items_s:.0},\"new_items_s\":{new_items_s:.0},\

@@ -83,6 +83,10 @@ pub(crate) struct Native {
     /// The item, 0 while its parent is unknown.
     pub(crate) item: Number,
     first: Slot,
+    #[expect(
+        clippy::box_collection,
+        reason = "almost always empty: a thin pointer saves 16 bytes each"
+    )]
     more: Option<Box<Vec<Slot>>>,
 }
 
@@ -156,6 +160,7 @@ pub struct ScopeState {
 #[derive(Clone, Debug)]
 pub(crate) enum Holders {
     One(Number),
+    #[expect(clippy::box_collection, reason = "rare: a thin pointer keeps the usual case small")]
     Many(Box<Vec<Number>>),
 }
 

@@ -116,10 +116,10 @@ impl Shared {
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         for record in &decision.items {
             let class = &record.class;
-            if let Some(before) = record.state_before {
-                if let Some(count) = counts.get_mut(&(class.clone(), before)) {
-                    *count = count.saturating_sub(1);
-                }
+            if let Some(before) = record.state_before
+                && let Some(count) = counts.get_mut(&(class.clone(), before))
+            {
+                *count = count.saturating_sub(1);
             }
             if record.state_before.is_some() || record.id.is_some() {
                 let count = counts.entry((class.clone(), record.state)).or_default();

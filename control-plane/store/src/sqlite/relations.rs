@@ -148,7 +148,7 @@ fn entries(
             }
         }
     }
-    if is_asked(&relationships::PART_OF) || is_asked("contains") {
+    if is_asked(relationships::PART_OF) || is_asked("contains") {
         parts(connection, number, question.at, &mut found)?;
     }
     Ok(found)

@@ -10,10 +10,11 @@ struct Fresh {
     store: SqliteItems,
 }
 
+#[expect(clippy::expect_used, reason = "a rig that cannot be set up ends the test")]
 fn fresh() -> Fresh {
-    let folder = tempfile::tempdir().unwrap();
-    let database = Database::open(&folder.path().join("dharma.sqlite")).unwrap();
-    Fresh { folder, store: SqliteItems::open(database).unwrap() }
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = Database::open(&folder.path().join("dharma.sqlite")).expect("a database");
+    Fresh { folder, store: SqliteItems::open(database).expect("a store") }
 }
 
 macro_rules! conforms {
