@@ -347,6 +347,19 @@ async fn items_are_found_by_words_conditions_parent_and_pages_that_neither_skip_
 }
 
 #[tokio::test]
+async fn an_item_that_is_created_and_renamed_in_one_batch_is_found_by_its_last_name() {
+    let mut rig = Rig::new().await;
+    let renamed = a_host().with(&host::FQDN, "db2.example.net");
+    let records = vec![full("os", 1000, &[a_host()]), full("os", 2000, &[renamed])];
+    rig.send(records).await.unwrap();
+    let count = async |text: &str| {
+        let filter = Filter { text: Some(text.into()), ..Filter::default() };
+        rig.store.count(&filter, At::Now).await.unwrap()
+    };
+    assert_eq!((count("db2").await, count("db1").await), (1, 0));
+}
+
+#[tokio::test]
 async fn readings_make_no_history_and_show_their_last_value() {
     let mut rig = Rig::new().await;
     rig.send(vec![full("os", 1000, &[a_host()])]).await.unwrap();

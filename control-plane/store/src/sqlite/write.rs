@@ -12,7 +12,8 @@ use model::decision::{
     RejectedRecord,
 };
 use model::{CoverageStatus, Name, Revision, Value};
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::types::Value as Parameter;
+use rusqlite::{Connection, params};
 use std::collections::HashMap;
 
 /// Bits of a change's position that are its index in the revision.
@@ -151,13 +152,15 @@ fn items(
         "INSERT INTO item(number, id, class, title, parent, local, state, state_since, first_seen, revision)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     )?;
-    let mut words =
-        connection.prepare_cached("INSERT INTO item_text(rowid, words) VALUES (?1, ?2)")?;
+    let mut words = Vec::new();
     for record in &decision.items {
         let revision = revisions.get(&record.number).copied().unwrap_or(first_revision);
         let Some(id) = record.id else {
             update_item(connection, record, revision)?;
             if let Some(title) = &record.title {
+                // It may have been created just now: first what is new, then what replaces it.
+                index_words(connection, &words)?;
+                words.clear();
                 connection
                     .prepare_cached(
                         "INSERT OR REPLACE INTO item_text(rowid, words) VALUES (?1, ?2)",
@@ -179,7 +182,27 @@ fn items(
             record.first_seen.millis(),
             signed(revision)
         ])?;
-        words.execute(params![record.number, format!("{title} {}", record.words)])?;
+        words.push((record.number, format!("{title} {}", record.words)));
+    }
+    index_words(connection, &words)
+}
+
+/// Rows of one statement into the index of words: each statement into it opens a savepoint.
+const WORDS_ROWS: usize = 64;
+
+fn index_words(connection: &Connection, words: &[(u32, String)]) -> Result<()> {
+    for rows in words.chunks(WORDS_ROWS) {
+        let values = vec!["(?, ?)"; rows.len()].join(", ");
+        let sql = format!("INSERT INTO item_text(rowid, words) VALUES {values}");
+        let values = rows.iter().flat_map(|(item, words)| {
+            [Parameter::Integer(i64::from(*item)), Parameter::Text(words.clone())]
+        });
+        // Odd lengths are not worth a place in the cache of statements.
+        if rows.len() == WORDS_ROWS || rows.len() == 1 {
+            connection.prepare_cached(&sql)?.execute(rusqlite::params_from_iter(values))?;
+        } else {
+            connection.execute(&sql, rusqlite::params_from_iter(values))?;
+        }
     }
     Ok(())
 }
@@ -213,13 +236,17 @@ fn update_item(connection: &Connection, record: &ItemRecord, revision: u64) -> R
     Ok(())
 }
 
+// Plain inserts and updates where replacing would do the same: a statement that may delete a row before it writes
+// one opens a savepoint of its own, which costs as much as the row.
 fn observations(connection: &Connection, names: &mut Names, decision: &Decision) -> Result<()> {
-    let mut row = connection.prepare_cached(
-        "INSERT OR REPLACE INTO observation(number, native, source, scope, item, content, first_seen,
-             changed_at, absent_at, seen_at, is_part) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO observation(number, native, source, scope, is_part, first_seen, item, content,
+             changed_at, absent_at, seen_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
     )?;
-    let mut body = connection
-        .prepare_cached("INSERT OR REPLACE INTO observation_body(number, body) VALUES (?1, ?2)")?;
+    let mut insert_body =
+        connection.prepare_cached("INSERT INTO observation_body(number, body) VALUES (?1, ?2)")?;
+    let mut update_body =
+        connection.prepare_cached("UPDATE observation_body SET body = ?2 WHERE number = ?1")?;
     let mut version = connection.prepare_cached(
         "INSERT OR IGNORE INTO observation_version(observation, valid_from, valid_until, body)
          VALUES (?1, ?2, ?3, ?4)",
@@ -229,9 +256,21 @@ fn observations(connection: &Connection, names: &mut Names, decision: &Decision)
     for write in &decision.observations {
         match write {
             ObservationWrite::New(record) => {
-                insert_observation(&mut row, record)?;
+                insert.execute(params![
+                    record.number,
+                    signed(record.native),
+                    record.source,
+                    record.scope,
+                    record.seen.within.is_some(),
+                    record.first_seen.millis(),
+                    record.item,
+                    record.content.to_le_bytes(),
+                    record.changed_at.millis(),
+                    record.absent_at.map(model::Timestamp::millis),
+                    record.seen_at.millis()
+                ])?;
                 buffer = encoded(names, record, buffer);
-                body.execute(params![record.number, buffer])?;
+                insert_body.execute(params![record.number, buffer])?;
             }
             ObservationWrite::Next { record, before } => {
                 let until = before.absent_at.unwrap_or(record.changed_at);
@@ -243,11 +282,11 @@ fn observations(connection: &Connection, names: &mut Names, decision: &Decision)
                     until.millis(),
                     old
                 ])?;
-                insert_observation(&mut row, record)?;
+                update_observation(connection, record)?;
                 buffer = encoded(names, record, buffer);
-                body.execute(params![record.number, buffer])?;
+                update_body.execute(params![record.number, buffer])?;
             }
-            ObservationWrite::Moved(record) => insert_observation(&mut row, record)?,
+            ObservationWrite::Moved(record) => update_observation(connection, record)?,
         }
     }
     Ok(())
@@ -259,20 +298,20 @@ fn encoded(names: &mut Names, record: &ObservationRecord, buffer: Vec<u8>) -> Ve
     writer.finish()
 }
 
-fn insert_observation(row: &mut CachedStatement<'_>, record: &ObservationRecord) -> Result<()> {
-    row.execute(params![
-        record.number,
-        signed(record.native),
-        record.source,
-        record.scope,
-        record.item,
-        record.content.to_le_bytes(),
-        record.first_seen.millis(),
-        record.changed_at.millis(),
-        record.absent_at.map(model::Timestamp::millis),
-        record.seen_at.millis(),
-        record.seen.within.is_some()
-    ])?;
+fn update_observation(connection: &Connection, record: &ObservationRecord) -> Result<()> {
+    connection
+        .prepare_cached(
+            "UPDATE observation SET item = ?2, content = ?3, changed_at = ?4, absent_at = ?5, seen_at = ?6
+             WHERE number = ?1",
+        )?
+        .execute(params![
+            record.number,
+            record.item,
+            record.content.to_le_bytes(),
+            record.changed_at.millis(),
+            record.absent_at.map(model::Timestamp::millis),
+            record.seen_at.millis()
+        ])?;
     Ok(())
 }
 
@@ -283,7 +322,7 @@ fn keys(connection: &Connection, decision: &Decision) -> Result<()> {
         remove.execute(params![signed(*hash), observation])?;
     }
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO identity_key(hash, observation, item, key_type, realm, value)
+        "INSERT OR IGNORE INTO identity_key(hash, observation, item, key_type, realm, value)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
     )?;
     for record in &decision.keys_added {
@@ -315,20 +354,22 @@ fn relations(connection: &Connection, names: &mut Names, decision: &Decision) ->
         ])?;
     }
     let mut insert = connection.prepare_cached(
-        "INSERT INTO relation(from_item, verb, to_item, owner, since, until, source, evidence)
-         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)
-         ON CONFLICT DO UPDATE SET until = NULL, evidence = excluded.evidence",
+        "INSERT OR IGNORE INTO relation(from_item, verb, to_item, owner, since, until, source, evidence)
+         VALUES (?1, ?2, ?3, ?4, ?5, NULL, ?6, ?7)",
+    )?;
+    let mut again = connection.prepare_cached(
+        "UPDATE relation SET until = NULL, evidence = ?6
+         WHERE from_item = ?1 AND verb = ?2 AND to_item = ?3 AND owner = ?4 AND since = ?5",
     )?;
     for begun in &decision.relations_begun {
-        insert.execute(params![
-            begun.from,
-            numbered(names, &begun.verb),
-            begun.to,
-            begun.owner,
-            begun.since.millis(),
-            begun.source,
-            begun.evidence
-        ])?;
+        let verb = numbered(names, &begun.verb);
+        let (from, to, owner, since) = (begun.from, begun.to, begun.owner, begun.since.millis());
+        let inserted =
+            insert.execute(params![from, verb, to, owner, since, begun.source, begun.evidence])?;
+        if inserted == 0 {
+            // It ended and began within one moment: it never ended.
+            again.execute(params![from, verb, to, owner, since, begun.evidence])?;
+        }
     }
     Ok(())
 }
