@@ -68,7 +68,7 @@ async fn a_silent_client_is_closed_when_its_time_is_over() {
         AcceptLimits { handshake_timeout: Duration::from_millis(50), ..AcceptLimits::default() };
     let mut server = Server::mutual(&authority, limits).await;
     let mut silent = server.raw().await;
-    assert_eq!(read_to_close(&mut silent).await, []);
+    assert!(read_to_close(&mut silent).await.is_empty());
     server.still_serves(&authority).await;
 }
 
@@ -100,7 +100,7 @@ async fn the_oldest_silent_client_gives_way_long_before_its_time_is_over() {
         silent.push(server.raw().await);
     }
     server.still_serves(&authority).await;
-    assert_eq!(read_to_close(&mut silent[0]).await, []);
+    assert!(read_to_close(&mut silent[0]).await.is_empty());
 }
 
 #[tokio::test]
@@ -127,5 +127,5 @@ async fn a_listener_that_is_dropped_ends_what_it_began() {
     second.write_all(b"garbage that is answered at once").await.unwrap();
     read_to_close(&mut second).await;
     server.task.abort();
-    assert_eq!(read_to_close(&mut silent).await, []);
+    assert!(read_to_close(&mut silent).await.is_empty());
 }
