@@ -22,8 +22,9 @@ use topology::Graph;
 /// Jobs that are decided together. With batches of half a megabyte that is a second of work at most.
 const GROUP_JOBS_MAX: usize = 64;
 
-/// Bytes of batches that are decided together; bounds what a decision holds in memory.
-const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of batches that are decided together: half of one agent's window, so that the next group is decided while
+/// the store writes this one. A group that held everything on the way would make the two take turns.
+const GROUP_BYTES_MAX: usize = 1024 * 1024;
 
 /// Items that one sweep moves on at once.
 const SWEEP_ITEMS_MAX: usize = 10_000;
