@@ -19,12 +19,11 @@ use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use topology::Graph;
 
-/// Jobs that are decided together. With batches of half a megabyte that is a second of work at most.
-const GROUP_JOBS_MAX: usize = 64;
+/// Jobs that are decided together.
+const GROUP_JOBS_MAX: usize = 256;
 
-/// Bytes of batches that are decided together: half of one agent's window, so that the next group is decided while
-/// the store writes this one. A group that held everything on the way would make the two take turns.
-const GROUP_BYTES_MAX: usize = 1024 * 1024;
+/// Bytes of batches that are decided together; bounds what a decision holds in memory.
+const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// Items that one sweep moves on at once.
 const SWEEP_ITEMS_MAX: usize = 10_000;
@@ -57,6 +56,18 @@ impl Past for Stored<'_> {
 /// A decision that the store is writing.
 struct InFlight {
     done: oneshot::Receiver<Result<(), String>>,
+    /// What came of it, once that is known.
+    result: Option<Result<(), String>>,
+}
+
+/// A decision being made: whom to answer what when it is durable.
+#[derive(Default)]
+struct Group {
+    answers: Vec<(Reply<Outcome>, Outcome)>,
+    stop: Option<Reply<Outcome>>,
+    failure: Option<String>,
+    jobs: usize,
+    bytes: usize,
 }
 
 /// The thread's belongings.
@@ -85,14 +96,7 @@ impl Engine {
     /// Works until it is told to stop, or everyone who could ask has gone.
     pub(super) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
         while let Some(first) = jobs.blocking_recv() {
-            let mut group = vec![first];
-            let mut bytes = size_of_job(group.first());
-            while group.len() < GROUP_JOBS_MAX && bytes < GROUP_BYTES_MAX {
-                let Ok(job) = jobs.try_recv() else { break };
-                bytes = bytes.saturating_add(size_of_job(Some(&job)));
-                group.push(job);
-            }
-            if let Some(stopped) = self.decide(group) {
+            if let Some(stopped) = self.decide(first, &mut jobs) {
                 self.settle();
                 drop(stopped.send(Ok(Outcome::default())));
                 return;
@@ -101,42 +105,18 @@ impl Engine {
         self.settle();
     }
 
-    /// Decides about a group and hands the decision on. Gives whom to tell when it was told to stop.
-    fn decide(&mut self, group: Vec<Job>) -> Option<Reply<Outcome>> {
+    /// Decides about what waits, and hands the decision on. Gives whom to tell when it was told to stop.
+    fn decide(&mut self, first: Job, jobs: &mut mpsc::Receiver<Job>) -> Option<Reply<Outcome>> {
         let store = Arc::clone(&self.store);
         let past = Stored(store.as_ref());
         self.applier.begin(self.parts.now());
-        let mut answers: Vec<(Reply<Outcome>, Outcome)> = Vec::new();
-        let mut stop = None;
-        let mut failure = None;
-        for job in group {
-            let (reply, outcome) = match job {
-                Job::Stop { reply } => {
-                    stop = Some(reply);
-                    continue;
-                }
-                Job::Committed { agent, epoch, reply } => {
-                    drop(reply.send(Ok(self.applier.committed(agent, epoch))));
-                    continue;
-                }
-                Job::Batch { agent, site, batch, reply } => {
-                    (reply, self.applier.batch(&past, agent, &site, batch))
-                }
-                Job::Confirm { agent, confirmations, reply } => {
-                    (reply, self.applier.confirm(agent, confirmations))
-                }
-                Job::Sweep { reply } => (reply, self.applier.sweep(&past, SWEEP_ITEMS_MAX)),
-            };
-            match outcome {
-                Ok(outcome) => answers.push((reply, outcome)),
-                Err(error) => {
-                    if let SubmitError::Unavailable { detail } = &error {
-                        failure = Some(detail.clone());
-                    }
-                    drop(reply.send(Err(error)));
-                }
-            }
+        let mut group = Group::default();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            self.take(&past, &mut group, job);
+            next = self.next_job(&group, jobs);
         }
+        let Group { answers, stop, failure, .. } = group;
         let decided = self.applier.finish(&past).map_err(|error| error.to_string());
         store.decided();
         match failure.map_or(decided, Err) {
@@ -148,6 +128,61 @@ impl Engine {
             }
         }
         stop
+    }
+
+    /// The next job of the same decision. While the store is still writing the one before, waiting for more costs
+    /// nothing: the more a commit holds, the more share its fsync.
+    fn next_job(&mut self, group: &Group, jobs: &mut mpsc::Receiver<Job>) -> Option<Job> {
+        let is_full = group.jobs >= GROUP_JOBS_MAX || group.bytes >= GROUP_BYTES_MAX;
+        if is_full || group.stop.is_some() || group.failure.is_some() {
+            return None;
+        }
+        if let Ok(job) = jobs.try_recv() {
+            return Some(job);
+        }
+        let InFlight { done, result } =
+            self.in_flight.as_mut().filter(|one| one.result.is_none())?;
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                written = done => {
+                    *result = Some(written.unwrap_or_else(|_| Err("the write was given up".to_owned())));
+                    None
+                }
+                job = jobs.recv() => job,
+            }
+        })
+    }
+
+    fn take(&mut self, past: &Stored<'_>, group: &mut Group, job: Job) {
+        group.jobs = group.jobs.saturating_add(1);
+        group.bytes = group.bytes.saturating_add(size_of_job(&job));
+        let (reply, outcome) = match job {
+            Job::Stop { reply } => {
+                group.stop = Some(reply);
+                return;
+            }
+            Job::Committed { agent, epoch, reply } => {
+                drop(reply.send(Ok(self.applier.committed(agent, epoch))));
+                return;
+            }
+            Job::Batch { agent, site, batch, reply } => {
+                (reply, self.applier.batch(past, agent, &site, batch))
+            }
+            Job::Confirm { agent, confirmations, reply } => {
+                (reply, self.applier.confirm(agent, confirmations))
+            }
+            Job::Sweep { reply } => (reply, self.applier.sweep(past, SWEEP_ITEMS_MAX)),
+        };
+        match outcome {
+            Ok(outcome) => group.answers.push((reply, outcome)),
+            Err(error) => {
+                if let SubmitError::Unavailable { detail } = &error {
+                    group.failure = Some(detail.clone());
+                }
+                drop(reply.send(Err(error)));
+            }
+        }
     }
 
     /// Waits for the decision before, then gives this one to the store.
@@ -177,11 +212,14 @@ impl Engine {
             // The thread may have ended; then nobody waits.
             drop(tx.send(written.map(|_| ()).map_err(|error| full(&error))));
         });
-        self.in_flight = Some(InFlight { done });
+        self.in_flight = Some(InFlight { done, result: None });
     }
 
     fn wait(&mut self) -> Result<(), String> {
         let Some(in_flight) = self.in_flight.take() else { return Ok(()) };
+        if let Some(result) = in_flight.result {
+            return result;
+        }
         match in_flight.done.blocking_recv() {
             Ok(result) => result,
             Err(_) => Err("the write was given up".to_owned()),
@@ -221,9 +259,9 @@ impl Engine {
 /// How long to wait before reading a store again that could not be read.
 const RELOAD_PAUSE: std::time::Duration = std::time::Duration::from_secs(1);
 
-fn size_of_job(job: Option<&Job>) -> usize {
+fn size_of_job(job: &Job) -> usize {
     match job {
-        Some(Job::Batch { batch, .. }) => batch.bytes,
+        Job::Batch { batch, .. } => batch.bytes,
         _ => 0,
     }
 }

@@ -6,7 +6,10 @@
 //!
 //! Deliberately not here: what is written (`sqlite`, `fleet`, `users`) and the tables (`schema`).
 
+mod checkpoint;
+
 use crate::schema;
+use checkpoint::Checkpointer;
 use rusqlite::{Connection, OpenFlags};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -98,9 +101,10 @@ impl Database {
         migrate(&connection, &path)?;
         let (tx, rx) = mpsc::channel(WAITING_WRITES_MAX);
         let file = Arc::clone(&path);
+        let checkpointer = Checkpointer::start(&path).map_err(failed("be checkpointed"))?;
         let writer = std::thread::Builder::new()
             .name("store-writer".to_owned())
-            .spawn(move || write_until_closed(&connection, rx, &file))
+            .spawn(move || write_until_closed(&connection, rx, (&file, checkpointer)))
             .map_err(|_| DatabaseError::Closed)?;
         Ok(Self {
             inner: Arc::new(Inner {
@@ -255,8 +259,7 @@ where
 fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY_TIMEOUT)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-    // FULL makes every commit durable in WAL mode. The log may grow to 32 MiB between checkpoints, which keeps
-    // a page that many commits touch from being copied as many times.
+    // FULL makes every commit durable in WAL mode. Checkpoints have a thread of their own, see `checkpoint`.
     connection.execute_batch(
         "PRAGMA page_size = 4096;
          PRAGMA journal_mode = WAL;
@@ -265,7 +268,7 @@ fn configure_writer(connection: &Connection) -> rusqlite::Result<()> {
          PRAGMA cache_size = -65536;
          PRAGMA temp_store = MEMORY;
          PRAGMA journal_size_limit = 67108864;
-         PRAGMA wal_autocheckpoint = 8192;",
+         PRAGMA wal_autocheckpoint = 0;",
     )
 }
 
@@ -303,7 +306,11 @@ fn migrate(connection: &Connection, path: &Arc<PathBuf>) -> Result<(), DatabaseE
 }
 
 /// The writer's life: waits for a write, takes the ones that wait with it, commits them together, answers.
-fn write_until_closed(connection: &Connection, mut jobs: mpsc::Receiver<Job>, path: &Arc<PathBuf>) {
+fn write_until_closed(
+    connection: &Connection,
+    mut jobs: mpsc::Receiver<Job>,
+    (path, checkpointer): (&Arc<PathBuf>, Checkpointer),
+) {
     while let Some(first) = jobs.blocking_recv() {
         let mut finishes: Vec<Finish> = Vec::new();
         let failed = |source| DatabaseError::Sqlite {
@@ -324,7 +331,9 @@ fn write_until_closed(connection: &Connection, mut jobs: mpsc::Receiver<Job>, pa
         for finish in finishes {
             finish(committed.clone());
         }
+        checkpointer.after_commit(connection);
     }
+    checkpointer.stop();
     connection.execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);").ok();
 }
 
