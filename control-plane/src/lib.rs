@@ -9,7 +9,6 @@ pub mod api;
 pub mod app;
 pub mod config;
 pub mod fleet;
-pub mod history;
 pub mod ingest;
 pub mod rate;
 pub mod server;

@@ -1,1 +1,0 @@
-//! What changed, when, and said by whom.
