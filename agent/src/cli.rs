@@ -23,7 +23,7 @@ Examples:
   dharma-agent run --server control.example.net:7444 --token-file /etc/dharma/join-token
   dharma-agent status
   dharma-agent doctor
-  dharma-agent collect host.mounts --json
+  dharma-agent collect host.storage --json
 
 Exit codes: 0 done, 1 failed, 2 wrong usage.";
 
@@ -57,7 +57,7 @@ pub enum Command {
     },
     /// Look once, as the calling user, and print what is seen. Nothing is sent or kept.
     #[command(
-        after_help = "Examples:\n  dharma-agent collect host --list\n  dharma-agent collect host.mounts\n  sudo dharma-agent collect host --json"
+        after_help = "Examples:\n  dharma-agent collect host --list\n  dharma-agent collect host.storage\n  sudo dharma-agent collect host --json"
     )]
     Collect(Collect),
     /// Look after the spool's files.
@@ -119,7 +119,7 @@ pub enum Inspected {
 /// What to look at.
 #[derive(Clone, Debug, Args)]
 pub struct Collect {
-    /// Collector, or collector and scope: `host`, `host.mounts`.
+    /// Collector, or collector and scope: `host`, `host.storage`.
     #[arg(value_name = "NAME[.SCOPE]")]
     pub name: String,
     /// Print JSON, an observation a line.

@@ -31,7 +31,7 @@ const ANSWER_ITEMS_MAX: usize = 16;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The token cannot be read.
-    #[error("cannot read the join token `{}`: make one in the console under Agents, or with `dharma token create --kind join`", path.display())]
+    #[error("cannot read the join token `{}`: make one in the console under Agents, or with `dharma token create join`", path.display())]
     TokenFile {
         /// The file.
         path: PathBuf,

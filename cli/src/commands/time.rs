@@ -1,6 +1,8 @@
 //! Moments and durations as people type them.
 
 use crate::error::Error;
+use environment::{Clock, SystemClock};
+use std::time::{Duration, SystemTime};
 
 /// Seconds of a duration such as `90s`, `15m`, `24h` or `7d`.
 pub(crate) fn seconds(text: &str) -> Result<u64, Error> {
@@ -18,14 +20,21 @@ pub(crate) fn seconds(text: &str) -> Result<u64, Error> {
     number.checked_mul(factor).filter(|seconds| *seconds > 0).ok_or_else(wrong)
 }
 
-/// The moment as the API takes it: an RFC 3339 text as it is, a duration as that long ago.
-///
-/// The control plane resolves `-SECONDS` by its own clock, which is the one that its history was written with.
-pub(crate) fn moment(text: &str) -> Result<String, Error> {
+/// The moment as the API takes it (RFC 3339): a full moment as it is, a duration as that long before `now`.
+fn moment_at(text: &str, now: SystemTime) -> Result<String, Error> {
     if text.contains('T') || text.contains(':') {
         return Ok(text.to_owned());
     }
-    Ok(format!("-{}s", seconds(text.trim_start_matches('-'))?))
+    let ago = Duration::from_secs(seconds(text.trim_start_matches('-'))?);
+    now.checked_sub(ago)
+        .and_then(|then| jiff::Timestamp::try_from(then).ok())
+        .map(|then| format!("{then:.3}"))
+        .ok_or_else(|| Error::Usage(format!("`{text}` lies before all time")))
+}
+
+/// The moment as the API takes it, by the clock of this machine.
+pub(crate) fn moment(text: &str) -> Result<String, Error> {
+    moment_at(text, SystemClock.wall())
 }
 
 #[cfg(test)]
@@ -42,7 +51,10 @@ mod tests {
 
     #[test]
     fn a_moment_is_taken_as_it_is_and_a_duration_as_that_long_ago() {
-        assert_eq!(moment("2026-11-01T03:12:00Z").ok().as_deref(), Some("2026-11-01T03:12:00Z"));
-        assert_eq!(moment("2h").ok().as_deref(), Some("-7200s"));
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_007_200);
+        let moment = |text| moment_at(text, now).ok();
+        assert_eq!(moment("2026-11-01T03:12:00Z").as_deref(), Some("2026-11-01T03:12:00Z"));
+        assert_eq!(moment("2h").as_deref(), Some("2023-11-14T22:13:20.000Z"));
+        assert_eq!(moment("yesterday"), None);
     }
 }
