@@ -5,7 +5,7 @@
 //! attributes, 3 identity keys and 2 relationships; unchanged ones are the same observations sent whole again;
 //! changed ones differ in 3 attributes. Client and server share this process and its processors.
 //!
-//! Arguments: `--items N` (all agents together), `--agents N`, `--state DIR` (a temporary folder otherwise).
+//! Arguments: `--json`, `--quick` (fewer items), `--items N` (all agents together), `--agents N`, `--state DIR` (a temporary folder otherwise).
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 #![expect(clippy::expect_used, reason = "a measurement that cannot be made ends with the reason")]
 #![expect(clippy::panic, reason = "a measurement that cannot be made ends with the reason")]
@@ -65,12 +65,23 @@ fn arguments() -> Arguments {
     let mut arguments = Arguments { items: 200_000, agents: 4, state: None };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
+        match name.as_str() {
+            // The report is one JSON object in any case.
+            "--json" => continue,
+            "--quick" => {
+                arguments.items = 60_000;
+                continue;
+            }
+            _ => {}
+        }
         let value = given.next().expect("every argument has a value");
         match name.as_str() {
             "--items" => arguments.items = value.parse().expect("a number of items"),
             "--agents" => arguments.agents = value.parse().expect("a number of agents"),
             "--state" => arguments.state = Some(value.into()),
-            other => panic!("unknown argument `{other}`; there are --items, --agents and --state"),
+            other => panic!(
+                "unknown argument `{other}`; there are --json, --quick, --items, --agents and --state"
+            ),
         }
     }
     arguments
@@ -400,6 +411,7 @@ async fn main() {
     println!(
         "{{\"bench\":\"ingest\",\"figures\":{{\"unchanged_items_s\":{unchanged_items_s:.0},\"new_items_s\":{new_items_s:.0},\
          \"changed_items_s\":{changed_items_s:.0},\"wire_bytes_per_unchanged_host_hour\":{},\"store_bytes_per_item\":{}}},\
+         \"peers\":{{}},\"missing_peers\":[],\"runs\":1,\"spread\":{{}},\"command\":\"cargo xtask bench ingest --json\",\
          \"items\":{items},\"agents\":{},\"message_bytes_per_item\":{},\"store_bytes_per_item_after_change\":{},\
          \"processor_us_per_item\":{{\"new\":{new_us:.1},\"unchanged\":{unchanged_us:.1},\"changed\":{changed_us:.1}}}}}",
         ids.first().map_or(0, |id| beat_bytes_per_hour(*id)),

@@ -39,12 +39,14 @@ async fn main() -> Result<()> {
     let mut report = Report::new("agent-idle");
     let windows = if arguments.quick { 3 } else { 5 };
     idle(&mut report, &mut agent, windows).await?;
-    for _ in 0..windows {
-        report.figure("freshness_p95_s", new_listener(&control_plane.web).await?);
-    }
+    // Of fewer than twenty tries the 95th percentile is the slowest.
+    let mut slowest = (0.0_f64, 0.0_f64);
     for index in 0..windows {
-        report.figure("freshness_unit_p95_s", changed_interface(&control_plane.web, index).await?);
+        slowest.0 = slowest.0.max(new_listener(&control_plane.web).await?);
+        slowest.1 = slowest.1.max(changed_interface(&control_plane.web, index).await?);
     }
+    report.figure("freshness_p95_s", slowest.0);
+    report.figure("freshness_unit_p95_s", slowest.1);
     node_exporter(&mut report, folder.path()).await?;
     agent.check()?;
     control_plane.process.check()?;

@@ -228,6 +228,8 @@ impl Session {
             self.parts.admission.duplicate(agent, detail.clone()).await;
             return Err(Refused { code: "AGENT_DUPLICATE", detail });
         };
+        // A revocation between the two steps above found no session to cut: whoever is revoked by now does not stay.
+        self.parts.admission.admit(&self.peer).await?;
         // An agent that stopped before it stored its last nonce shows the one before; anything else was copied or
         // restored. It may go on, because nobody else is connected, but a person should know.
         if !newest.is_empty() && !is_successor && earlier != hello.nonce {
