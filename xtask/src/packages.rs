@@ -74,7 +74,11 @@ pub(crate) const PEERS: &[Peer] = &[
     Peer {
         name: "qemu",
         purpose: "comparison with dmidecode in a guest",
-        programs: &[("qemu-system-x86_64", "qemu-system-x86"), ("mmdebstrap", "mmdebstrap")],
+        programs: &[
+            ("busybox", "busybox-static"),
+            ("dmidecode", "dmidecode"),
+            ("qemu-system-x86_64", "qemu-system-x86"),
+        ],
         tests: &["tables_of_a_guest"],
     },
 ];
