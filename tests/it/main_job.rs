@@ -2,8 +2,8 @@
 
 use anyhow::{Context, Result};
 use serde_json::Value;
-use std::net::{TcpListener, TcpStream};
-use system_tests::rig::{Binaries, ControlPlane, start_agent, wait_for_web};
+use std::net::TcpListener;
+use system_tests::rig::{Binaries, ControlPlane, start_agent, wait_for, wait_for_web};
 use system_tests::web::{Web, value};
 
 /// The one host in the graph, once it has been described.
@@ -139,7 +139,7 @@ async fn a_revoked_agent_is_cut_off_at_once_and_what_it_said_stays() -> Result<(
     let binaries = Binaries::find()?;
     let folder = tempfile::tempdir()?;
     let control_plane = ControlPlane::start(&binaries, folder.path()).await?;
-    let _agent = start_agent(&binaries, &control_plane, folder.path()).await?;
+    let mut process = start_agent(&binaries, &control_plane, folder.path()).await?;
     let web = &control_plane.web;
     wait_for_web("the host", || host(web)).await?;
     let agents = web.get("/api/v1/agents").await?;
@@ -149,7 +149,11 @@ async fn a_revoked_agent_is_cut_off_at_once_and_what_it_said_stays() -> Result<(
     let agent = web.get(&format!("/api/v1/agents/{id}")).await?;
     assert_eq!(agent["state"], "revoked");
     assert!(host(web).await?.is_some());
-    // The uplink takes TCP connections, and no session from this certificate ever again.
-    TcpStream::connect(&control_plane.uplink)?;
+    // The agent itself is told, on the stream that is cut, and goes on running to say so to its owner.
+    wait_for("the agent to hear that it is revoked", || {
+        process.check()?;
+        Ok(process.output().contains("AGENT_REVOKED").then_some(()))
+    })
+    .await?;
     Ok(())
 }
