@@ -14,6 +14,9 @@ interface AxeResult {
   violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
 }
 
+/** How long a page may take to come to rest before what axe finds is held against it. */
+const REST_MILLISECONDS = 5_000;
+
 export class Tab {
   readonly origins = new Set<string>();
   /** What was asked of the API, as `GET /api/v1/items`. */
@@ -52,8 +55,30 @@ export class Tab {
     }, theme);
   }
 
-  /** What axe finds against WCAG 2.2 AA, as one text a finding. */
+  /**
+   * What axe finds against WCAG 2.2 AA, as one text a finding.
+   *
+   * A page that is live is sometimes caught between two states, such as a dialog that still fades in: what is found
+   * must still be there when the page has come to rest.
+   */
   async accessibility(): Promise<string[]> {
+    const end = Date.now() + REST_MILLISECONDS;
+    for (;;) {
+      await this.rest();
+      const found = await this.findings();
+      if (found.length === 0 || Date.now() > end) return found;
+    }
+  }
+
+  /** Waits until everything that moves and comes to an end has ended. */
+  private async rest(): Promise<void> {
+    await this.page.evaluate(async () => {
+      const ending = document.getAnimations().filter((animation) => animation.effect?.getComputedTiming().endTime !== Infinity);
+      await Promise.allSettled(ending.map((animation) => animation.finished));
+    });
+  }
+
+  private async findings(): Promise<string[]> {
     await this.page.evaluate(axe);
     const result = (await this.page.evaluate(async () => {
       const run = (window as unknown as { axe: { run: (context: unknown, options: unknown) => Promise<unknown> } }).axe.run;
