@@ -1,6 +1,6 @@
 //! A list of steps: the first that fails ends the work, and the summary says what was not run.
 
-use crate::say;
+use crate::{say, shell};
 use anyhow::Result;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -29,9 +29,9 @@ enum Outcome {
 /// Runs the steps in order and prints the summary; `skipped` are lines about what was left out on purpose.
 pub(crate) fn run(steps: Vec<Step<'_>>, skipped: &[String]) -> ExitCode {
     let mut outcomes = Vec::new();
-    let mut has_failed = false;
+    let mut failure: Option<(&str, anyhow::Error)> = None;
     for step in steps {
-        if has_failed {
+        if failure.is_some() {
             outcomes.push((step.name, Outcome::NotRun));
             continue;
         }
@@ -43,15 +43,29 @@ pub(crate) fn run(steps: Vec<Step<'_>>, skipped: &[String]) -> ExitCode {
             Ok(()) => outcomes.push((step.name, Outcome::Passed(took))),
             Err(error) => {
                 say::failure(&error);
-                has_failed = true;
                 outcomes.push((step.name, Outcome::Failed(took)));
+                failure = Some((step.name, error));
             }
         }
     }
     for line in summary(&outcomes, skipped) {
         say::result(&line);
     }
-    if has_failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    let Some((name, error)) = failure else { return ExitCode::SUCCESS };
+    for line in last_words(name, &error) {
+        say::result(&line);
+    }
+    ExitCode::FAILURE
+}
+
+/// The end of the failed step's output: who sees only the end of a log sees which test it was.
+fn last_words(name: &str, error: &anyhow::Error) -> Vec<String> {
+    let mut lines = vec![String::new(), format!("`{name}` failed: {error:#}")];
+    if let Some(failed) = error.downcast_ref::<shell::Failed>() {
+        lines.push("Its last lines:".to_owned());
+        lines.extend(failed.last_lines().iter().map(|line| format!("  {line}")));
+    }
+    lines
 }
 
 fn summary(outcomes: &[(&str, Outcome)], skipped: &[String]) -> Vec<String> {
@@ -80,6 +94,7 @@ mod tests {
     use super::*;
     use anyhow::bail;
     use std::cell::Cell;
+    use std::process::Command;
 
     #[test]
     fn the_first_failure_ends_the_work_and_later_steps_are_listed_as_not_run() {
@@ -94,6 +109,15 @@ mod tests {
         ];
         assert_eq!(run(steps, &[]), ExitCode::FAILURE);
         assert!(!has_run.get());
+    }
+
+    #[test]
+    fn what_the_failed_step_printed_last_comes_after_the_summary() {
+        let script = "echo test a_thing_holds ... FAILED; exit 101";
+        let error = shell::run_keeping_end(Command::new("sh").args(["-c", script])).unwrap_err();
+        let lines = last_words("cargo test", &error);
+        assert!(lines.iter().any(|line| line.contains("`cargo test` failed")), "{lines:?}");
+        assert_eq!(lines.last().unwrap(), "  test a_thing_holds ... FAILED");
     }
 
     #[test]

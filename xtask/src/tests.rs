@@ -53,7 +53,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 pub(crate) fn check() -> Result<ExitCode> {
     let mut steps = static_steps();
     steps.push(Step::new("unit tests", || {
-        shell::run(cargo().args([
+        shell::run_keeping_end(cargo().args([
             "test",
             "--workspace",
             "--exclude",
@@ -69,11 +69,13 @@ pub(crate) fn check() -> Result<ExitCode> {
 fn static_steps<'a>() -> Vec<Step<'a>> {
     vec![
         Step::new("tidy", tidy_step),
-        Step::new("cargo fmt", || shell::run(cargo().args(["fmt", "--all", "--check"]))),
+        Step::new("cargo fmt", || {
+            shell::run_keeping_end(cargo().args(["fmt", "--all", "--check"]))
+        }),
         Step::new("cargo clippy", || {
             let arguments =
                 ["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"];
-            shell::run(cargo().args(arguments))
+            shell::run_keeping_end(cargo().args(arguments))
         }),
     ]
 }
@@ -88,15 +90,27 @@ fn tidy_step() -> Result<()> {
 fn console_steps<'a>() -> Vec<Step<'a>> {
     vec![
         Step::new("console: packages", console::prepare),
-        Step::new("console: build", || shell::run(&mut console::npm(&["run", "build"]))),
-        Step::new("console: types", || shell::run(&mut console::npm(&["run", "typecheck"]))),
-        Step::new("console: lint", || shell::run(&mut console::npm(&["run", "lint"]))),
-        Step::new("console: test", || shell::run(&mut console::npm(&["test"]))),
+        Step::new("console: build", || {
+            shell::run_keeping_end(&mut console::npm(&["run", "build"]))
+        }),
+        Step::new("console: types", || {
+            shell::run_keeping_end(&mut console::npm(&["run", "typecheck"]))
+        }),
+        Step::new("console: lint", || shell::run_keeping_end(&mut console::npm(&["run", "lint"]))),
+        Step::new("console: test", || shell::run_keeping_end(&mut console::npm(&["test"]))),
     ]
 }
 
 fn build_binaries() -> Result<()> {
-    shell::run(cargo().args(["build", "-p", "control-plane", "-p", "agent", "-p", "cli"]))
+    shell::run_keeping_end(cargo().args([
+        "build",
+        "-p",
+        "control-plane",
+        "-p",
+        "agent",
+        "-p",
+        "cli",
+    ]))
 }
 
 fn cargo_test(left_out: &[&str]) -> Result<()> {
@@ -108,10 +122,10 @@ fn cargo_test(left_out: &[&str]) -> Result<()> {
             command.args(["--skip", name]);
         }
     }
-    shell::run(&mut command)
+    shell::run_keeping_end(&mut command)
 }
 
 fn console_end_to_end() -> Result<()> {
     let binaries = workspace::target_directory()?.join(Profile::Dev.folder());
-    shell::run(console::npm(&["run", "e2e"]).env("DHARMA_BINARIES", binaries))
+    shell::run_keeping_end(console::npm(&["run", "e2e"]).env("DHARMA_BINARIES", binaries))
 }
