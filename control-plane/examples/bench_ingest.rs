@@ -5,7 +5,8 @@
 //! attributes, 3 identity keys and 2 relationships; unchanged ones are the same observations sent whole again;
 //! changed ones differ in 3 attributes. Client and server share this process and its processors.
 //!
-//! Arguments: `--json`, `--quick` (fewer items), `--items N` (all agents together), `--agents N`, `--state DIR` (a temporary folder otherwise).
+//! Arguments: `--json`, `--quick` (fewer items), `--items N` (all agents together), `--agents N`,
+//! `--runs N` (each in a fresh store), `--state DIR` (a temporary folder otherwise).
 #![expect(clippy::print_stdout, reason = "the figures are the output")]
 #![expect(clippy::expect_used, reason = "a measurement that cannot be made ends with the reason")]
 #![expect(clippy::panic, reason = "a measurement that cannot be made ends with the reason")]
@@ -33,11 +34,19 @@ use std::time::Duration;
 use store::database::Database;
 use store::sqlite::SqliteItems;
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinHandle;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::CompressionEncoding;
 use tonic::transport::Endpoint;
 
+/// The allocator of the control plane's binary: what is measured here is what is installed.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const SCOPE: &str = "bench";
+/// Each in a fresh store. Medians of five keep one disturbed run from deciding, within three minutes.
+const RUNS: usize = 5;
+const RUNS_QUICK: usize = 3;
 
 /// Everyone may speak; the certificate was checked by TLS.
 #[derive(Debug)]
@@ -58,11 +67,12 @@ impl Admission for Everyone {
 struct Arguments {
     items: usize,
     agents: usize,
+    runs: usize,
     state: Option<PathBuf>,
 }
 
 fn arguments() -> Arguments {
-    let mut arguments = Arguments { items: 200_000, agents: 4, state: None };
+    let mut arguments = Arguments { items: 200_000, agents: 4, runs: RUNS, state: None };
     let mut given = std::env::args().skip(1);
     while let Some(name) = given.next() {
         match name.as_str() {
@@ -70,6 +80,7 @@ fn arguments() -> Arguments {
             "--json" => continue,
             "--quick" => {
                 arguments.items = 60_000;
+                arguments.runs = RUNS_QUICK;
                 continue;
             }
             _ => {}
@@ -78,9 +89,10 @@ fn arguments() -> Arguments {
         match name.as_str() {
             "--items" => arguments.items = value.parse().expect("a number of items"),
             "--agents" => arguments.agents = value.parse().expect("a number of agents"),
+            "--runs" => arguments.runs = value.parse().expect("a number of runs"),
             "--state" => arguments.state = Some(value.into()),
             other => panic!(
-                "unknown argument `{other}`; there are --json, --quick, --items, --agents and --state"
+                "unknown argument `{other}`; there are --json, --quick, --items, --agents, --runs and --state"
             ),
         }
     }
@@ -342,6 +354,7 @@ struct Server {
     ingest: Ingest,
     authority: Authority,
     address: SocketAddr,
+    serving: JoinHandle<Result<(), tonic::transport::Error>>,
 }
 
 async fn serve(state: &Path) -> Server {
@@ -367,11 +380,122 @@ async fn serve(state: &Path) -> Server {
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
     });
-    // It serves until the process ends.
-    drop(tokio::spawn(
+    let serving = tokio::spawn(
         tonic::transport::Server::builder().add_service(service).serve_with_incoming(acceptor),
-    ));
-    Server { database, ingest, authority, address }
+    );
+    Server { database, ingest, authority, address, serving }
+}
+
+/// What one run in a fresh store gave.
+struct Run {
+    new_items_s: f64,
+    unchanged_items_s: f64,
+    changed_items_s: f64,
+    /// Microseconds of processor time per item, client and server: new, unchanged, changed.
+    costs: [f64; 3],
+    store_bytes: u64,
+    store_bytes_after_change: u64,
+}
+
+/// The messages of all agents, made beforehand as their spools would hold them.
+struct Messages {
+    ids: Vec<AgentId>,
+    items: usize,
+    new: Vec<Vec<Bytes>>,
+    changed: Vec<Vec<Bytes>>,
+}
+
+impl Messages {
+    fn make(arguments: &Arguments) -> Self {
+        let per_agent = arguments.items / arguments.agents;
+        let ids: Vec<AgentId> = (0..arguments.agents)
+            .map(|number| {
+                let number = u8::try_from(number).expect("few agents");
+                AgentId::new_v7(SystemClock.wall().into(), [number; 10])
+            })
+            .collect();
+        let made = |changes: u64| -> Vec<Vec<Bytes>> {
+            let agents = ids.iter().enumerate();
+            agents.map(|(agent, id)| records(agent, *id, per_agent, changes)).collect()
+        };
+        let (new, changed) = (made(0), made(1));
+        Self { items: per_agent * arguments.agents, new, changed, ids }
+    }
+}
+
+/// All phases against a control plane and a store of their own, which end with the run.
+async fn run(state: &Path, messages: &Messages) -> Run {
+    std::fs::create_dir_all(state).expect("the folder can be made");
+    let server = serve(state).await;
+    let mut agents = Vec::new();
+    for id in &messages.ids {
+        agents.push(Agent::connect(server.address, &server.authority, *id).await);
+    }
+    let items = messages.items;
+    let (new_items_s, new_us) = phase(&mut agents, &messages.new, items, 1).await;
+    let (unchanged_items_s, unchanged_us) = phase(&mut agents, &messages.new, items, 5).await;
+    checkpoint(&server.database).await;
+    let store_bytes = size_of(state);
+    let (changed_items_s, changed_us) = phase(&mut agents, &messages.changed, items, 1).await;
+    checkpoint(&server.database).await;
+    let store_bytes_after_change = size_of(state);
+    drop(agents);
+    server.ingest.stop().await;
+    server.serving.abort();
+    Run {
+        new_items_s,
+        unchanged_items_s,
+        changed_items_s,
+        costs: [new_us, unchanged_us, changed_us],
+        store_bytes,
+        store_bytes_after_change,
+    }
+}
+
+/// The smallest, the middle and the largest of a figure over the runs.
+fn spread(runs: &[Run], figure: impl Fn(&Run) -> f64) -> [f64; 3] {
+    let mut values: Vec<f64> = runs.iter().map(figure).collect();
+    values.sort_by(f64::total_cmp);
+    let at = |place: usize| values.get(place).copied().expect("there is at least one run");
+    [at(0), at(values.len() / 2), at(values.len() - 1)]
+}
+
+/// The most memory that this process, client and server, ever held, in 10⁶ bytes.
+fn peak_rss_mb() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kib.unwrap_or_default() * 1024 / 1_000_000
+}
+
+fn print(arguments: &Arguments, messages: &Messages, runs: &[Run]) {
+    let [new_min, new, new_max] = spread(runs, |run| run.new_items_s);
+    let [unchanged_min, unchanged, unchanged_max] = spread(runs, |run| run.unchanged_items_s);
+    let [changed_min, changed, changed_max] = spread(runs, |run| run.changed_items_s);
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    let per_item = |bytes: u64| bytes as f64 / messages.items as f64;
+    let [bytes_min, bytes, bytes_max] = spread(runs, |run| per_item(run.store_bytes));
+    let [_, bytes_after, _] = spread(runs, |run| per_item(run.store_bytes_after_change));
+    let [new_us, unchanged_us, changed_us] =
+        [0, 1, 2].map(|place| spread(runs, |run| run.costs.get(place).copied().unwrap_or(0.0))[1]);
+    let wire: usize = messages.new.iter().flatten().map(Bytes::len).sum();
+    println!(
+        "{{\"bench\":\"ingest\",\"figures\":{{\"unchanged_items_s\":{unchanged:.0},\"new_items_s\":{new:.0},\
+         \"changed_items_s\":{changed:.0},\"wire_bytes_per_unchanged_host_hour\":{},\"store_bytes_per_item\":{bytes:.0}}},\
+         \"peers\":{{}},\"missing_peers\":[],\"runs\":{},\"spread\":{{\
+         \"unchanged_items_s\":[{unchanged_min:.0},{unchanged_max:.0}],\"new_items_s\":[{new_min:.0},{new_max:.0}],\
+         \"changed_items_s\":[{changed_min:.0},{changed_max:.0}],\"store_bytes_per_item\":[{bytes_min:.0},{bytes_max:.0}]}},\
+         \"command\":\"cargo xtask bench ingest --json\",\
+         \"items\":{},\"agents\":{},\"message_bytes_per_item\":{},\"store_bytes_per_item_after_change\":{bytes_after:.0},\
+         \"peak_rss_mb\":{},\
+         \"processor_us_per_item\":{{\"new\":{new_us:.1},\"unchanged\":{unchanged_us:.1},\"changed\":{changed_us:.1}}}}}",
+        messages.ids.first().map_or(0, |id| beat_bytes_per_hour(*id)),
+        runs.len(),
+        messages.items,
+        arguments.agents,
+        wire / messages.items,
+        peak_rss_mb(),
+    );
 }
 
 #[tokio::main]
@@ -379,47 +503,21 @@ async fn main() {
     let arguments = arguments();
     let temporary = std::env::temp_dir().join(format!("bench-ingest-{}", std::process::id()));
     let state = arguments.state.clone().unwrap_or_else(|| temporary.clone());
-    std::fs::create_dir_all(&state).expect("the folder can be made");
-    let server = serve(&state).await;
-    let per_agent = arguments.items / arguments.agents;
-    let items = per_agent * arguments.agents;
-    let ids: Vec<AgentId> = (0..arguments.agents)
-        .map(|number| {
-            let number = u8::try_from(number).expect("few agents");
-            AgentId::new_v7(SystemClock.wall().into(), [number; 10])
-        })
-        .collect();
-    let made = |changes: u64| -> Vec<Vec<Bytes>> {
-        let agents = ids.iter().enumerate();
-        agents.map(|(agent, id)| records(agent, *id, per_agent, changes)).collect()
-    };
-    let (new, changed) = (made(0), made(1));
-    let wire: usize = new.iter().flatten().map(Bytes::len).sum();
-    let mut agents = Vec::new();
-    for id in &ids {
-        agents.push(Agent::connect(server.address, &server.authority, *id).await);
+    let messages = Messages::make(&arguments);
+    let mut runs = Vec::new();
+    for number in 1..=arguments.runs {
+        let folder = state.join(format!("run-{number}"));
+        let run = run(&folder, &messages).await;
+        eprintln!(
+            "run {number}: {:.0} new, {:.0} unchanged, {:.0} changed items/s",
+            run.new_items_s, run.unchanged_items_s, run.changed_items_s
+        );
+        runs.push(run);
+        if arguments.state.is_none() {
+            std::fs::remove_dir_all(&folder).ok();
+        }
     }
-    let (new_items_s, new_us) = phase(&mut agents, &new, items, 1).await;
-    let (unchanged_items_s, unchanged_us) = phase(&mut agents, &new, items, 5).await;
-    checkpoint(&server.database).await;
-    let bytes = size_of(&state);
-    let (changed_items_s, changed_us) = phase(&mut agents, &changed, items, 1).await;
-    checkpoint(&server.database).await;
-    let bytes_after = size_of(&state);
-    server.ingest.stop().await;
-    let count = u64::try_from(items).expect("a small number");
-    println!(
-        "{{\"bench\":\"ingest\",\"figures\":{{\"unchanged_items_s\":{unchanged_items_s:.0},\"new_items_s\":{new_items_s:.0},\
-         \"changed_items_s\":{changed_items_s:.0},\"wire_bytes_per_unchanged_host_hour\":{},\"store_bytes_per_item\":{}}},\
-         \"peers\":{{}},\"missing_peers\":[],\"runs\":1,\"spread\":{{}},\"command\":\"cargo xtask bench ingest --json\",\
-         \"items\":{items},\"agents\":{},\"message_bytes_per_item\":{},\"store_bytes_per_item_after_change\":{},\
-         \"processor_us_per_item\":{{\"new\":{new_us:.1},\"unchanged\":{unchanged_us:.1},\"changed\":{changed_us:.1}}}}}",
-        ids.first().map_or(0, |id| beat_bytes_per_hour(*id)),
-        bytes / count,
-        arguments.agents,
-        wire / items,
-        bytes_after / count,
-    );
+    print(&arguments, &messages, &runs);
     if arguments.state.is_none() {
         std::fs::remove_dir_all(&temporary).ok();
     }

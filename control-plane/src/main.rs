@@ -7,6 +7,11 @@ mod commands;
 
 use std::process::ExitCode;
 
+/// Deciding and writing make many small values on one thread and drop them on another, which the C library's
+/// allocator does slowly.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     commands::run()
 }
