@@ -10,11 +10,13 @@ mod enroll;
 mod error;
 mod onboarding;
 mod registry;
+mod strangers;
 mod tokens;
 
 pub use enroll::{EnrollAttempt, Enrolled, Renewed};
 pub use error::FleetError;
 pub use onboarding::{Onboarding, Progress, Step};
+pub use strangers::Hint;
 pub use tokens::{JOIN_TOKEN_LIFE_DEFAULT, NewJoinToken, NewToken};
 
 use crate::rate::RateLimiter;
@@ -24,6 +26,7 @@ use pki::Authority;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use store::items::Items;
+use strangers::Strangers;
 use tokio::sync::watch;
 
 /// Enrollments of all tokens together: 200 at once, then 50 in a second. Each costs two signatures and a write.
@@ -72,6 +75,7 @@ pub struct Fleet {
     endpoints: RwLock<Vec<String>>,
     every_token: RateLimiter,
     each_token: RateLimiter,
+    strangers: Strangers,
     changed: watch::Sender<u64>,
 }
 
@@ -99,6 +103,7 @@ impl Fleet {
             clock,
             randomness,
             endpoints: RwLock::new(Vec::new()),
+            strangers: Strangers::default(),
             changed: watch::Sender::new(0),
         }
     }
@@ -106,6 +111,11 @@ impl Fleet {
     /// Tells where agents find the uplink.
     pub fn endpoints_set(&self, endpoints: Vec<String>) {
         *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = endpoints;
+    }
+
+    /// Takes note of a machine that wanted to enroll and did not recognize this control plane.
+    pub fn note_broken_off(&self, broken_off: pki::BrokenOff) {
+        self.strangers.note(broken_off, self.now());
     }
 
     /// A signal at every change of the registry.

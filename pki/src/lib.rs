@@ -9,6 +9,7 @@
 //! peer is ([`Peer`]), and whether that peer is revoked is the control plane's to know.
 
 mod authority;
+mod broken_off;
 mod client;
 mod digest;
 mod error;
@@ -25,6 +26,7 @@ pub mod token;
 mod verify;
 
 pub use authority::{Authority, Issued, SIGNING_REQUEST_BYTES_MAX};
+pub use broken_off::{BreakOffReason, BrokenOff};
 pub use client::{
     ClientStream, ConnectError, Connector, connector_mutual, connector_pinned, refusal_of,
 };

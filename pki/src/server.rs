@@ -2,11 +2,13 @@
 //!
 //! Handshakes run beside each other, bounded in number and in time; a client that is silent, speaks something else
 //! or shows a wrong certificate costs one slot for a while and is dropped with a line in the log. The stream of an
-//! [`Acceptor`] therefore never yields an error and never ends. No session is kept for resumption: an idle agent
+//! [`Acceptor`] therefore never yields an error and never ends; who wants to know of the clients that did not
+//! recognize this server asks by [`Acceptor::reporting_broken_off`]. No session is kept for resumption: an idle agent
 //! costs its connection and nothing else.
 //!
 //! Deliberately not here: what a peer may do, and whether it is revoked.
 
+use crate::broken_off::BrokenOff;
 use crate::server_identity::ServerIdentitySource;
 use crate::verify::{AgentCertificate, AgentVerifier, ClockTime, PROVIDER};
 use environment::{Clock, SystemClock};
@@ -23,7 +25,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, SystemTime};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, Sleep};
 use tokio_rustls::TlsAcceptor;
@@ -155,7 +157,7 @@ impl Acceptor {
         let connections = limits.connections_max.min(Semaphore::MAX_PERMITS);
         Self {
             listener,
-            tls: Handshaker { acceptor: TlsAcceptor::from(Arc::new(config)) },
+            tls: Handshaker { acceptor: TlsAcceptor::from(Arc::new(config)), broken_off: None },
             handshakes: JoinSet::new(),
             by_age: VecDeque::new(),
             connections: Arc::new(Semaphore::new(connections)),
@@ -163,6 +165,14 @@ impl Acceptor {
             rest: None,
             room: None,
         }
+    }
+
+    /// Tells of every client that ended its handshake because it did not accept this server. Nothing waits for the
+    /// channel: when it is full, the client is only named in the log.
+    #[must_use]
+    pub fn reporting_broken_off(mut self, to: mpsc::Sender<BrokenOff>) -> Self {
+        self.tls.broken_off = Some(to);
+        self
     }
 
     /// Where the listener listens.
@@ -245,6 +255,7 @@ impl Stream for Acceptor {
 #[derive(Clone)]
 struct Handshaker {
     acceptor: TlsAcceptor,
+    broken_off: Option<mpsc::Sender<BrokenOff>>,
 }
 
 impl std::fmt::Debug for Handshaker {
@@ -271,6 +282,7 @@ impl Handshaker {
                 Ok(Ok(inner)) => inner,
                 Ok(Err(error)) => {
                     tracing::info!(%address, %error, "TLS handshake failed");
+                    self.report(address, &error);
                     return None;
                 }
                 Err(_elapsed) => {
@@ -280,6 +292,16 @@ impl Handshaker {
             };
         let peer = peer_of(&inner, address, limits.clock.wall());
         Some(TlsStream { inner, peer, _permit: permit })
+    }
+
+    fn report(&self, address: SocketAddr, error: &io::Error) {
+        if let Some(channel) = &self.broken_off
+            && let Some(broken_off) = BrokenOff::of(address, error)
+            && channel.try_send(broken_off).is_err()
+        {
+            // A flood of them; the log has each.
+            tracing::debug!(%address, "nobody took note of the client that broke off");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { onboardingQuery } from "../api/queries.ts";
-import type { Step } from "../api/types.ts";
+import type { Hint, Step } from "../api/types.ts";
 import { t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
 import { CopyLine } from "../ui/Copy.tsx";
@@ -37,6 +37,31 @@ function StepRow({ step }: { step: Step }) {
   );
 }
 
+/** Nobody knows whose agent it was, so this stands beside the steps and fails none of them. */
+function Hints({ hints }: { hints: Hint[] }) {
+  return (
+    <div aria-live="polite">
+      {hints.length > 0 && (
+        <div className="panel-body">
+          <div className="notice notice-warning">
+            <h3 className="notice-title">{t("add.hints")}</h3>
+            <ul>
+              {hints.map((hint) => (
+                <li key={hint.detail}>
+                  {hint.detail}{" "}
+                  <span className="muted small">
+                    <Age time={hint.at} />
+                  </span>
+                </li>
+              ))}
+            </ul>
+          </div>
+        </div>
+      )}
+    </div>
+  );
+}
+
 export function Steps({ token }: { token: string }) {
   const { data, error, refetch } = useQuery(onboardingQuery(token));
   if (error) return <ErrorPanel error={error} retry={() => void refetch()} />;
@@ -52,6 +77,7 @@ export function Steps({ token }: { token: string }) {
           <StepRow key={step.name} step={step} />
         ))}
       </ol>
+      <Hints hints={data.hints} />
       {isDone && (
         <div className="panel-body">
           <p className="notice notice-ok">

@@ -241,10 +241,17 @@ export interface Step {
   at: string | null;
 }
 
+/** A machine that broke off before it said which token it has. */
+export interface Hint {
+  detail: string;
+  at: string;
+}
+
 export interface Onboarding {
   steps: Step[];
   agent_id: string | null;
   item_id: string | null;
+  hints: Hint[];
 }
 
 export interface Session {

@@ -142,6 +142,7 @@ export const en = {
   "add.stepState.done": "done",
   "add.stepState.failed": "failed",
   "add.doctor": "On the machine, this says what is wrong:",
+  "add.hints": "A machine called and broke off. Is it yours?",
   "add.open": "Open the host",
   "add.arrived": "The machine is in the inventory.",
   "add.others": "{count, plural, one {# agent is} other {# agents are}} already enrolled.",

@@ -1,9 +1,10 @@
 //! What the person who adds an agent sees: the steps from the token to the described host, as they happen.
 //!
 //! Deliberately without a step before *connected*: a machine that never reaches the control plane leaves no trace
-//! here, so that step's waiting text says what to check.
+//! here, so that step's waiting text says what to check. One that reaches it and breaks off is shown as a hint to
+//! everyone who waits for the first call, because it has not said which token it has.
 
-use super::{Fleet, FleetError};
+use super::{Fleet, FleetError, Hint};
 use model::{AgentId, ItemId, Timestamp, TokenId};
 use store::fleet::{JoinTokenRecord, OnboardingStep};
 
@@ -52,6 +53,8 @@ pub struct Onboarding {
     pub agent: Option<AgentId>,
     /// The item of its host, once it is described.
     pub item: Option<ItemId>,
+    /// While no agent has called: what may be the reason, the newest first.
+    pub hints: Vec<Hint>,
 }
 
 const WAITING: [(&str, &str); 3] = [
@@ -79,12 +82,16 @@ impl Fleet {
         let notes = self.store.onboarding(&id).await?;
         let mut steps: Vec<Step> =
             WAITING.iter().map(|(name, waiting)| step(name, waiting, &notes)).collect();
+        let mut hints = Vec::new();
         if notes.is_empty()
             && let Some(first) = steps.first_mut()
-            && let Some(detail) = self.unusable(&token)
         {
-            first.progress = Progress::Failed;
-            first.detail = detail;
+            if let Some(detail) = self.unusable(&token) {
+                first.progress = Progress::Failed;
+                first.detail = detail;
+            } else {
+                hints = self.strangers.hints(token.created_at, self.now());
+            }
         }
         let agent = notes.iter().find_map(|note| note.agent);
         let item = match agent {
@@ -92,7 +99,7 @@ impl Fleet {
             None => None,
         };
         steps.push(self.inventory_step(agent, item).await?);
-        Ok(Some(Onboarding { steps, agent, item }))
+        Ok(Some(Onboarding { steps, agent, item, hints }))
     }
 
     fn unusable(&self, token: &JoinTokenRecord) -> Option<String> {

@@ -19,6 +19,9 @@ const ENROLL_CONNECTIONS_MAX: usize = 1024;
 /// How long an enrolling agent may take for its one question.
 const ENROLL_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// Machines that broke off and wait to be noted; noting one takes a microsecond, so only a flood fills it.
+const BROKEN_OFF_MAX: usize = 64;
+
 /// The names that a server certificate carries besides those of the settings.
 const OWN_NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
@@ -96,7 +99,9 @@ impl Listeners {
         let uplink =
             pki::serve_mutual(self.uplink, self.identity.clone(), &self.root, limits.clone())?;
         let few = AcceptLimits { connections_max: ENROLL_CONNECTIONS_MAX, ..limits.clone() };
-        let enroll = pki::serve_plain_tls(self.enroll, self.identity.clone(), few)?;
+        let (broken_off, mut noted) = tokio::sync::mpsc::channel(BROKEN_OFF_MAX);
+        let enroll = pki::serve_plain_tls(self.enroll, self.identity.clone(), few)?
+            .reporting_broken_off(broken_off);
         let router =
             api::http::router(app.clone()).await.map_err(|reason| StartError::Schema { reason })?;
         let stopping = app.stopping.clone();
@@ -107,6 +112,13 @@ impl Listeners {
             let incoming = api::serve::plain(self.console);
             running.spawn(api::serve::serve(incoming, router, stopping));
         }
+        let fleet = Arc::clone(&app.fleet);
+        // Ends when the listener does, which holds the other end.
+        running.spawn(async move {
+            while let Some(broken_off) = noted.recv().await {
+                fleet.note_broken_off(broken_off);
+            }
+        });
         running.spawn(api::grpc::serve_agents(uplink, app.clone(), uplink_parts));
         running.spawn(api::grpc::serve_enrollment(enroll, app.clone(), ENROLL_TIMEOUT));
         Ok(())

@@ -155,3 +155,33 @@ async fn the_person_sees_each_step_and_what_to_do_while_it_waits() {
     assert_eq!(rig.get(&Who::Nobody, &path).await.code(), "UNAUTHENTICATED");
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_machine_that_does_not_recognize_the_control_plane_is_a_hint_to_who_waits_and_no_failure()
+{
+    let (rig, other) = (Rig::start().await, Rig::start().await);
+    let admin = rig.admin().await;
+    let (token, waiting) = rig.join_token(&admin, 1).await;
+    let (foreign, _) = other.join_token(&other.admin().await, 1).await;
+    // The pin of the other one's token: this client ends the handshake here and sends nothing.
+    rig.enroll(&foreign).await.err().expect("an agent with another pin joined");
+    let path = format!("/api/v1/onboarding/{waiting}");
+    let shown = crate::support::eventually("the hint", || async {
+        let shown = rig.get(&admin, &path).await.json();
+        (shown["hints"] != json!([])).then_some(shown)
+    })
+    .await;
+    let detail = shown["hints"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("127.0.0.1") && detail.contains("authority"), "{detail}");
+    assert_eq!(shown["steps"][0]["state"], "waiting");
+
+    // Who begins to wait afterwards is not told, nor who has an agent by now.
+    rig.clock.advance(Duration::from_secs(1));
+    let (_, later) = rig.join_token(&admin, 1).await;
+    let of_later = rig.get(&admin, &format!("/api/v1/onboarding/{later}")).await.json();
+    assert_eq!(of_later["hints"], json!([]));
+    rig.enroll(&token).await.unwrap();
+    assert_eq!(rig.get(&admin, &path).await.json()["hints"], json!([]));
+    rig.stop().await;
+    other.stop().await;
+}

@@ -129,3 +129,57 @@ async fn a_listener_that_is_dropped_ends_what_it_began() {
     server.task.abort();
     assert!(read_to_close(&mut silent).await.is_empty());
 }
+
+/// A listener with an identity, and whom it tells of.
+async fn reporting(
+    identity: ServerIdentitySource,
+    capacity: usize,
+) -> (Server, mpsc::Receiver<BrokenOff>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let acceptor = serve_plain_tls(listener, identity, AcceptLimits::default()).unwrap();
+    let (sender, told) = mpsc::channel(capacity);
+    (Server::run(acceptor.reporting_broken_off(sender)), told)
+}
+
+async fn told(receiver: &mut mpsc::Receiver<BrokenOff>) -> BrokenOff {
+    tokio::time::timeout(DEADLINE, receiver.recv()).await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_client_with_another_pin_or_a_wrong_clock_is_told_of_with_its_reason() {
+    let (ours, other) = (authority(), authority());
+    let (server, mut receiver) = reporting(server_identity(&ours), 4).await;
+    server.connect(&connector_pinned(other.pin()).unwrap()).await.unwrap_err();
+    let told_of = told(&mut receiver).await;
+    assert_eq!(told_of.reason, BreakOffReason::UnknownAuthority);
+    assert!(told_of.address.ip().is_loopback());
+
+    for at in [now() - DAY * 200, now() + DAY * 200] {
+        let identity = ServerIdentitySource::new(ours.issue_server(&[], at).unwrap());
+        let (server, mut receiver) = reporting(identity, 4).await;
+        server.connect(&connector_pinned(ours.pin()).unwrap()).await.unwrap_err();
+        assert_eq!(told(&mut receiver).await.reason, BreakOffReason::Clock);
+    }
+}
+
+#[tokio::test]
+async fn whoever_speaks_no_tls_or_leaves_is_not_told_of_and_a_full_channel_stops_nobody() {
+    let (ours, other) = (authority(), authority());
+    let (mut server, mut receiver) = reporting(server_identity(&ours), 1).await;
+    let mut garbage = server.raw().await;
+    garbage.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+    read_to_close(&mut garbage).await;
+    let garbage_address = garbage.local_addr().unwrap();
+    drop(server.raw().await);
+    let wrong = connector_pinned(other.pin()).unwrap();
+    for _ in 0..3 {
+        server.connect(&wrong).await.unwrap_err();
+    }
+    let mut client = server.connect(&connector_pinned(ours.pin()).unwrap()).await.unwrap();
+    let mut accepted = server.next().await;
+    exchange(&mut client, &mut accepted).await;
+    // There was room for one: had the garbage been told of, it would be this one.
+    let told_of = told(&mut receiver).await;
+    assert_eq!(told_of.reason, BreakOffReason::UnknownAuthority);
+    assert_ne!(told_of.address, garbage_address);
+}

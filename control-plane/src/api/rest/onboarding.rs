@@ -24,6 +24,15 @@ pub struct StepView {
     pub at: Option<String>,
 }
 
+/// Something that may explain why the first step does not come; it belongs to no token for certain.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HintView {
+    /// What happened and what to do.
+    pub detail: String,
+    /// When it happened.
+    pub at: String,
+}
+
 /// How far the newest agent of a join token is.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct OnboardingView {
@@ -33,6 +42,9 @@ pub struct OnboardingView {
     pub agent_id: Option<String>,
     /// The item of its host, once it is described.
     pub item_id: Option<String>,
+    /// While no agent has called with the token: machines that reached the control plane and did not recognize it,
+    /// the newest first, at most three.
+    pub hints: Vec<HintView>,
 }
 
 /// How far the newest agent of a join token is.
@@ -54,9 +66,14 @@ pub async fn show(
         detail: step.detail,
         at: step.at.map(rfc3339),
     });
+    let hints = onboarding
+        .hints
+        .into_iter()
+        .map(|hint| HintView { detail: hint.detail, at: rfc3339(hint.at) });
     Ok(Json(OnboardingView {
         steps: steps.collect(),
         agent_id: onboarding.agent.map(|id| id.to_string()),
         item_id: onboarding.item.map(|id| id.to_string()),
+        hints: hints.collect(),
     }))
 }
