@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use control_plane::config::{Config, STATE_DIRECTORY};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// The control plane of Dharma: takes what agents observe and answers questions about it.
 #[derive(Debug, Parser)]
@@ -135,9 +136,10 @@ pub(crate) struct TokenCreateArguments {
     /// What the token is for.
     #[arg(long, value_enum, default_value_t = Kind::Join)]
     pub(crate) kind: Kind,
-    /// How long it is good, in seconds [default: an hour for join tokens, 90 days for others].
-    #[arg(long, value_name = "SECONDS")]
-    pub(crate) ttl: Option<u64>,
+    /// How long it is good, such as 15m, 2h or 7d; a bare number is seconds [default: 1h for join tokens, 90d for
+    /// others].
+    #[arg(long, value_name = "DURATION", value_parser = life)]
+    pub(crate) ttl: Option<Duration>,
     /// How many agents may join by it.
     #[arg(long, default_value_t = 1)]
     pub(crate) uses: u32,
@@ -159,6 +161,11 @@ pub(crate) struct TokenCreateArguments {
     /// Write the text into this file, which only its owner can read, instead of printing it.
     #[arg(long, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// A duration with its unit; scripts of before there were units give seconds.
+fn life(text: &str) -> Result<Duration, pki::InvalidLife> {
+    pki::life_from(text).or_else(|_| pki::life_from(&format!("{text}s")))
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -217,5 +224,15 @@ mod tests {
     #[test]
     fn the_arguments_fit_together() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_life_has_a_unit_or_is_in_seconds_and_anything_else_is_refused() {
+        for wrong in ["", "0", "0s", "1w", "h", "-5", "5ms", "1.5h", "10ss"] {
+            assert!(life(wrong).is_err(), "{wrong}");
+        }
+        let seconds = |text| life(text).map(|life| life.as_secs()).ok();
+        assert_eq!((seconds("10m"), seconds("2h")), (Some(600), Some(7200)));
+        assert_eq!((seconds("1d"), seconds("600")), (Some(86_400), Some(600)));
     }
 }

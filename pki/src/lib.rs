@@ -15,6 +15,7 @@ mod digest;
 mod error;
 mod files;
 mod key;
+mod life;
 mod pem;
 mod pin;
 mod random;
@@ -33,6 +34,7 @@ pub use client::{
 pub use digest::sha256;
 pub use error::Error;
 pub use key::AgentKey;
+pub use life::{InvalidLife, life_from};
 pub use pem::{certificates_from_pem, certificates_to_pem};
 pub use pin::{InvalidPin, Pin};
 pub use server::{AcceptLimits, Acceptor, Peer, TlsStream, serve_mutual, serve_plain_tls};

@@ -1,5 +1,6 @@
 //! The system as a user meets it: real processes, real files, real sockets.
 
+mod command_line;
 mod kills;
 mod machines;
 mod main_job;

@@ -14,7 +14,6 @@ use pki::token::AccessKind;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 use store::fleet::{LIST_MAX, SqliteFleet};
 use store::users::SqliteUsers;
 
@@ -44,7 +43,7 @@ pub(super) fn accounts(state: &State) -> Accounts {
 
 async fn create(arguments: TokenCreateArguments) -> anyhow::Result<()> {
     let state = open_state(&arguments.state.state)?;
-    let life = arguments.ttl.map(Duration::from_secs);
+    let life = arguments.ttl;
     let text = match arguments.kind {
         Kind::Join => {
             let wanted = NewJoinToken {
