@@ -6,6 +6,7 @@ use environment::Clock;
 use model::Catalog;
 use std::path::PathBuf;
 use std::sync::Arc;
+use store::findings::Findings;
 use store::items::Items;
 use tokio_util::sync::CancellationToken;
 
@@ -27,6 +28,8 @@ pub struct ConsoleOptions {
 pub struct App {
     /// Items, relationships and history.
     pub items: Arc<dyn Items>,
+    /// What a person should look at.
+    pub findings: Arc<dyn Findings>,
     /// The declared classes.
     pub catalog: Arc<Catalog>,
     /// Agents and join tokens.

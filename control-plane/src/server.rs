@@ -228,6 +228,7 @@ fn app(
     );
     App {
         fleet: Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>)),
+        findings: Arc::clone(&items) as Arc<dyn store::findings::Findings>,
         items,
         catalog: Arc::clone(&state.catalog),
         streams: Arc::new(sessions.clone()),

@@ -18,10 +18,12 @@ import type {
   Catalog,
   ChangePage,
   Counts,
+  HeldRetirementPage,
   Item,
   ItemPage,
   MintedToken,
   Onboarding,
+  PossibleDuplicatePage,
   RelationPage,
   Scope,
   Session,
@@ -126,6 +128,30 @@ export const scopesQuery = (item: string) =>
   queryOptions({
     queryKey: ["scopes", item],
     queryFn: ({ signal }) => ask<{ scopes: Scope[] }>(`api/v1/items/${id(item)}/scopes`, { signal }),
+  });
+
+/** Findings shown on one page; the API says when there are more. */
+const FINDING_ROWS = 20;
+
+export const possibleDuplicatesQuery = (item: string) =>
+  queryOptions({
+    queryKey: ["duplicates", item],
+    queryFn: ({ signal }) =>
+      ask<PossibleDuplicatePage>("api/v1/possible-duplicates", {
+        params: { item, page_size: FINDING_ROWS },
+        signal,
+      }),
+  });
+
+/** Below `agents`, so that it is asked anew whenever an agent reports a change of its own. */
+export const heldRetirementsQuery = (agent: string) =>
+  queryOptions({
+    queryKey: ["agents", agent, "held"],
+    queryFn: ({ signal }) =>
+      ask<HeldRetirementPage>("api/v1/held-retirements", {
+        params: { agent, page_size: FINDING_ROWS },
+        signal,
+      }),
   });
 
 const changePages = (key: readonly unknown[], path: string, params: Params) =>

@@ -166,6 +166,36 @@ export interface Scope {
   seen_count: number;
 }
 
+/** A look missed so much of its scope at once that nothing was retired. */
+export interface HeldRetirement {
+  source: Source;
+  scope: string;
+  agent_id: string;
+  held_at: string;
+  count: number;
+  of: number;
+}
+
+export interface HeldRetirementPage {
+  held_retirements: HeldRetirement[];
+  next_page_token: string;
+}
+
+export type NamedItem = Pick<Item, "id" | "class" | "title" | "state">;
+
+/** Two items that may be one. */
+export interface PossibleDuplicate {
+  item: NamedItem;
+  other: NamedItem;
+  bits: number;
+  found_at: string;
+}
+
+export interface PossibleDuplicatePage {
+  possible_duplicates: PossibleDuplicate[];
+  next_page_token: string;
+}
+
 export type AgentState = "connected" | "disconnected" | "revoked";
 
 export interface Agent {

@@ -44,7 +44,7 @@ export function applyChanges(client: QueryClient, changes: Change[]): void {
   client.setQueriesData<ItemPage>({ queryKey: ["items"] }, (page) => patchPage(page, byItem));
   const touched = new Set(changes.flatMap((change) => [change.item_id, change.other_id ?? ""]));
   const isTouched = ([root, id, item]: readonly unknown[]) =>
-    ((root === "item" || root === "relations" || root === "scopes") && touched.has(String(id))) ||
+    ((root === "item" || root === "relations" || root === "scopes" || root === "duplicates") && touched.has(String(id))) ||
     (root === "changes" && id === "item" && touched.has(String(item)));
   void client.invalidateQueries({ predicate: ({ queryKey }) => isTouched(queryKey) });
   if (changes.some(({ kind }) => kind === "created" || kind === "state_changed")) {

@@ -6,6 +6,7 @@ import { ApiError } from "../api/client.ts";
 import { agentQuery } from "../api/queries.ts";
 import type { Agent } from "../api/types.ts";
 import { AgentCoverage, Expiry } from "../agents/parts.tsx";
+import { HeldRetirements } from "../agents/HeldRetirements.tsx";
 import { RevokeAgent } from "../agents/RevokeAgent.tsx";
 import { ScopeTable } from "../agents/ScopeTable.tsx";
 import { t } from "../messages/index.ts";
@@ -86,6 +87,7 @@ export function AgentPage() {
         </span>
       </div>
       <Complaints agent={agent} />
+      <HeldRetirements agent={agent} />
       <Definition agent={agent} />
       <ScopeTable scopes={agent.scopes} />
     </div>

@@ -14,6 +14,7 @@ import { Age } from "../ui/Time.tsx";
 import { Empty, ErrorPanel, Loading } from "../ui/states.tsx";
 import { usePageTitle } from "../ui/usePageTitle.ts";
 import { ItemChanges } from "../item/ItemChanges.tsx";
+import { PossibleDuplicates } from "../item/PossibleDuplicates.tsx";
 import { Relations } from "../item/Relations.tsx";
 import { Summary } from "../item/Summary.tsx";
 
@@ -115,6 +116,7 @@ export function ItemPage() {
   return (
     <div className="page page-item">
       <Head item={item} />
+      <PossibleDuplicates item={item} />
       <Tabs id={id} search={search} />
       {search.tab === "relations" && <Relations item={item} />}
       {search.tab === "changes" && <ItemChanges item={item} withParts={search.parts === "true"} />}

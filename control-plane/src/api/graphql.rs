@@ -10,6 +10,7 @@ mod changes;
 mod classes;
 mod cost;
 mod execute;
+mod findings;
 mod item_type;
 mod items;
 mod lists;

@@ -10,6 +10,7 @@ pub mod counts;
 pub mod events;
 pub mod extract;
 pub mod filter;
+pub mod findings;
 pub mod items;
 pub mod onboarding;
 pub mod openapi;
@@ -37,6 +38,8 @@ pub fn router() -> Router<App> {
         .route("/api/v1/items/{id}/changes", get(changes::of_item))
         .route("/api/v1/items/{id}/scopes", get(items::scopes))
         .route("/api/v1/changes", get(changes::list))
+        .route("/api/v1/held-retirements", get(findings::held_retirements))
+        .route("/api/v1/possible-duplicates", get(findings::possible_duplicates))
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{id}", get(agents::show).delete(agents::revoke))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::create))

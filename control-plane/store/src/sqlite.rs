@@ -8,6 +8,7 @@ mod changes;
 mod codec;
 mod cursor;
 mod find;
+mod findings;
 mod load;
 mod names;
 mod relations;

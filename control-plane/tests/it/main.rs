@@ -16,6 +16,8 @@ mod documents;
 #[cfg(test)]
 mod enrollment;
 #[cfg(test)]
+mod findings;
+#[cfg(test)]
 mod graphql;
 #[cfg(test)]
 mod grpc;

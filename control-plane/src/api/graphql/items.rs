@@ -12,6 +12,7 @@ use async_graphql::dynamic::FieldValue;
 use model::query::At;
 use model::{Item, ItemId, ItemState, Name, RelatedItem};
 use std::sync::Arc;
+use store::findings::NamedItem;
 
 /// An item that a branch of the query has reached.
 #[derive(Clone)]
@@ -44,6 +45,18 @@ impl ItemNode {
             title: related.title.clone(),
             state: related.state,
             at,
+            full: None,
+        }
+    }
+
+    /// An item of a finding, as it is now.
+    pub(super) fn named(item: &NamedItem) -> Self {
+        Self {
+            id: item.id,
+            class: item.class.clone(),
+            title: item.title.clone(),
+            state: item.state,
+            at: At::Now,
             full: None,
         }
     }

@@ -21,7 +21,7 @@ const TAKEN: [&str; 14] = [
 ];
 
 /// Types of our own; a class of one of these names is called `…Item`.
-pub(super) const TAKEN_TYPES: [&str; 43] = [
+pub(super) const TAKEN_TYPES: [&str; 47] = [
     "Agent",
     "AgentConnection",
     "AgentEdge",
@@ -42,6 +42,8 @@ pub(super) const TAKEN_TYPES: [&str; 43] = [
     "Count",
     "CountPrecision",
     "Float",
+    "HeldRetirementConnection",
+    "HeldRetirementEdge",
     "ID",
     "Int",
     "Integer",
@@ -54,6 +56,8 @@ pub(super) const TAKEN_TYPES: [&str; 43] = [
     "Node",
     "OtherItem",
     "PageInfo",
+    "PossibleDuplicateConnection",
+    "PossibleDuplicateEdge",
     "Query",
     "RelationConnection",
     "RelationEdge",

@@ -1,6 +1,6 @@
 //! The schema, put together from the catalog.
 
-use super::{agents, app, changes, item_type, items, lists, names, or_null, values};
+use super::{agents, app, changes, findings, item_type, items, lists, names, or_null, values};
 use crate::api::error::{ApiError, Code, shortened};
 use crate::api::rest::filter;
 use async_graphql::dynamic::{
@@ -46,6 +46,7 @@ pub(super) fn build(catalog: &Catalog) -> Result<Schema, String> {
         .into_iter()
         .chain(changes::types())
         .chain(agents::types())
+        .chain(findings::types())
         .chain(lists::shared_types())
         .chain(provenance_types())
         .chain(super::classes::types());
@@ -74,6 +75,8 @@ fn query() -> Object {
         .field(super::classes::field())
         .field(super::classes::relationships_field())
         .field(agents::field())
+        .field(findings::held_field())
+        .field(findings::possible_field())
 }
 
 fn at_argument() -> InputValue {

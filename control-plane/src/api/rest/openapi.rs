@@ -1,6 +1,8 @@
 //! The OpenAPI document, made from the handlers.
 
-use super::{agents, changes, classes, counts, events, items, onboarding, session, tokens};
+use super::{
+    agents, changes, classes, counts, events, findings, items, onboarding, session, tokens,
+};
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -15,6 +17,7 @@ use utoipa::{Modify, OpenApi};
         classes::list, counts::show,
         items::list, items::show, items::relations, items::scopes,
         changes::list, changes::of_item, events::stream,
+        findings::held_retirements, findings::possible_duplicates,
         agents::list, agents::show, agents::revoke, onboarding::show,
         tokens::list, tokens::create, tokens::revoke,
     ),
@@ -25,6 +28,7 @@ use utoipa::{Modify, OpenApi};
         (name = "catalog", description = "What classes and relationships there are."),
         (name = "items", description = "Configuration items."),
         (name = "history", description = "What changed, when, and said by whom."),
+        (name = "findings", description = "What a person should look at; nothing acts on it."),
         (name = "agents", description = "Agents and how they join."),
         (name = "tokens", description = "Tokens for agents, people and programs."),
     )
