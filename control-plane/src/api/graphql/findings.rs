@@ -91,8 +91,7 @@ fn end(name: &str, doc: &str, get: fn(&PossibleDuplicate) -> &NamedItem) -> Fiel
     .description(doc)
 }
 
-/// The types of findings.
-pub(super) fn types() -> Vec<Object> {
+fn held_edge() -> Object {
     let text = || TypeRef::named_nn(TypeRef::STRING);
     let count = || TypeRef::named_nn("Count");
     let source = Field::new("source", TypeRef::named_nn("Source"), |ctx| {
@@ -103,7 +102,7 @@ pub(super) fn types() -> Vec<Object> {
         })
     })
     .description("Who looked.");
-    let held = Object::new("HeldRetirementEdge")
+    Object::new("HeldRetirementEdge")
         .description("A disappearance that is held.")
         .field(lists::cursor_field::<HeldRetirement>())
         .field(source)
@@ -133,8 +132,11 @@ pub(super) fn types() -> Vec<Object> {
         ))
         .field(of_edge::<HeldRetirement>("of", count(), "Of how many.", |held| {
             values::count(held.of)
-        }));
-    let possible = Object::new("PossibleDuplicateEdge")
+        }))
+}
+
+fn possible_edge() -> Object {
+    Object::new("PossibleDuplicateEdge")
         .description(
             "Two items that may be one: too much speaks for it to ignore, too little to decide.",
         )
@@ -152,11 +154,15 @@ pub(super) fn types() -> Vec<Object> {
             TypeRef::named_nn("Time"),
             "When it was noted.",
             |pair| values::time(pair.at),
-        ));
+        ))
+}
+
+/// The types of findings.
+pub(super) fn types() -> Vec<Object> {
     vec![
-        held,
+        held_edge(),
         lists::connection_type::<HeldRetirement>("HeldRetirementConnection", "HeldRetirementEdge"),
-        possible,
+        possible_edge(),
         lists::connection_type::<PossibleDuplicate>(
             "PossibleDuplicateConnection",
             "PossibleDuplicateEdge",
