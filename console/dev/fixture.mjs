@@ -82,6 +82,8 @@ const routes = [
   ["GET", /^items\/([^/]+)\/scopes$/, (r) => json(r, { scopes: world.scopes })],
   ["GET", /^items\/([^/]+)\/changes$/, (r, p, [id]) =>
     paged(r, world.changes.filter((c) => c.item_id === id || p.get("with_parts")), p, "changes")],
+  ["GET", /^possible-duplicates$/, (r) => json(r, { possible_duplicates: [], next_page_token: "" })],
+  ["GET", /^held-retirements$/, (r) => json(r, { held_retirements: [], next_page_token: "" })],
   ["GET", /^changes$/, (r, p) =>
     paged(r, world.changes.filter((c) => (!p.get("class") || c.class === p.get("class")) && (!p.get("since") || c.observed_at >= p.get("since"))), p, "changes")],
   ["GET", /^agents$/, (r) => json(r, { agents: world.agents })],
@@ -107,6 +109,7 @@ const routes = [
       steps: names.map((name, index) => ({ name, state: index < done ? "done" : "waiting", detail: index < done && index === 3 ? "1,204 facts of 26 classes" : "", at: index < done ? new Date(minted).toISOString() : null })),
       agent_id: done > 2 ? world.agents[0].id : null,
       item_id: done > 3 ? world.items[0].id : null,
+      hints: [],
     });
   }],
   ["GET", /^events$/, (r) => {
