@@ -20,7 +20,7 @@ export function PossibleDuplicates({ item }: { item: Item }) {
           const other = otherEnd(pair, item);
           return (
             <li key={other.id}>
-              <Link to={paths.item} params={{ id: other.id }}>
+              <Link to={paths.item} params={{ id: other.id }} className="inside-text">
                 {other.title || other.id}
               </Link>{" "}
               {t("item.bits", { bits: pair.bits })}{" "}
