@@ -104,12 +104,15 @@ test("a host has parts, and each count leads to exactly these", async () => {
 });
 
 test("relationships are shown from both ends", async () => {
-  // This very control plane listens, and the agent sees it do so.
-  await open("/inventory?class=listening_endpoint&q=program:dharma-control-plane");
+  // This very control plane listens, and the agent sees it do so; another one may run beside it.
+  const { port } = new URL(world.address);
+  await open(`/inventory?class=listening_endpoint&q=${encodeURIComponent(`program:dharma-control-plane port:${port}`)}`);
   await rows().first().getByRole("link").click();
   await tab.page.getByRole("link", { name: "Relations" }).click();
   await tab.page.getByRole("heading", { level: 2, name: "served by" }).waitFor();
   await tab.page.getByRole("table").getByRole("link").first().click();
+  // Otherwise the next click may still meet the page that is being left.
+  await tab.page.getByRole("heading", { level: 2, name: "served by" }).waitFor({ state: "detached" });
   await tab.page.getByRole("link", { name: "Relations" }).click();
   await tab.page.getByRole("heading", { level: 2, name: "listens on" }).waitFor();
 });

@@ -40,8 +40,9 @@ use tonic::codec::CompressionEncoding;
 use tonic::transport::Endpoint;
 
 /// The allocator of the control plane's binary: what is measured here is what is installed.
+#[cfg(unix)]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 const SCOPE: &str = "bench";
 /// Each in a fresh store. Medians of five keep one disturbed run from deciding, within three minutes.

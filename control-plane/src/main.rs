@@ -9,8 +9,9 @@ use std::process::ExitCode;
 
 /// Deciding and writing make many small values on one thread and drop them on another, which the C library's
 /// allocator does slowly.
+#[cfg(unix)]
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
     commands::run()

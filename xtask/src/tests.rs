@@ -11,7 +11,7 @@ use std::process::ExitCode;
 const MISSING_PACKAGES: u8 = 2;
 
 /// What every build of Rust needs besides the toolchain.
-const BUILD_PROGRAMS: [(&str, &str); 2] = [("cc", "gcc"), ("git", "git")];
+const BUILD_PROGRAMS: [(&str, &str); 3] = [("cc", "gcc"), ("git", "git"), ("make", "make")];
 
 /// How to run the tests.
 #[derive(Debug, clap::Args)]
