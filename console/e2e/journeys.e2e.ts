@@ -305,6 +305,23 @@ test("overlays are accessible", async () => {
   await tab.page.keyboard.press("Escape");
 });
 
+test("a dialog that opens while another one closes stays open", async () => {
+  await open("/inventory?class=host");
+  await settle();
+  await tab.page.keyboard.press("Control+k");
+  await tab.page.getByRole("dialog").getByRole("combobox").waitFor();
+  // Both in one turn: the browser tells the page of the closed dialog only after the key was handled.
+  await tab.page.evaluate(() => {
+    document.querySelector("dialog")?.close();
+    document.body.dispatchEvent(new KeyboardEvent("keydown", { key: "?", bubbles: true }));
+  });
+  const keys = tab.page.getByRole("dialog", { name: "Keyboard shortcuts" });
+  await keys.waitFor();
+  await tab.page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
+  expect(await keys.isVisible()).toBe(true);
+  await tab.page.keyboard.press("Escape");
+});
+
 test("a right-to-left page is the mirror image", async () => {
   await open("/inventory?class=host");
   await settle();

@@ -42,6 +42,8 @@ function useLoginWhenOver() {
 export function Shell() {
   const [overlay, setOverlay] = useState<Overlay>(null);
   const main = useFocusOnNavigation();
+  // The browser reports a closed dialog a little later; by then another one may already be open, and stays.
+  const closed = (which: Overlay) => setOverlay((current) => (current === which ? null : current));
   useShortcuts(setOverlay);
   useLoginWhenOver();
   useEffect(() => {
@@ -67,8 +69,8 @@ export function Shell() {
         <Outlet />
       </main>
       <Suspense fallback={null}>
-        {overlay === "palette" && <Palette onClose={() => setOverlay(null)} />}
-        {overlay === "shortcuts" && <Shortcuts onClose={() => setOverlay(null)} />}
+        {overlay === "palette" && <Palette onClose={() => closed("palette")} />}
+        {overlay === "shortcuts" && <Shortcuts onClose={() => closed("shortcuts")} />}
       </Suspense>
     </div>
   );
