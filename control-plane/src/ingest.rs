@@ -18,8 +18,10 @@ mod tests;
 use engine::{Engine, Job, Reply};
 use environment::{Clock, Randomness};
 use load::Parts;
+use model::decision::Number;
 use model::{AgentId, Catalog, SourceId};
 use proto::v1;
+use reconcile::{Explanation, Wished};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use store::observed::{CommitError, ItemStore};
@@ -66,6 +68,40 @@ pub struct Outcome {
     pub acknowledgement: Option<v1::Acknowledgement>,
     /// Scopes that the agent has to send whole.
     pub need_full: Vec<(SourceId, String)>,
+    /// What a person said, when this was a person's word.
+    pub wished: Option<Wished>,
+}
+
+/// A person's word about which sightings are one item. It is about sightings, given as hashes of source and native
+/// key, and outlives every run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// Two items are one.
+    Join {
+        /// The one.
+        one: Number,
+        /// The other.
+        other: Number,
+    },
+    /// Some sightings of an item are another item.
+    Divide {
+        /// The item.
+        item: Number,
+        /// The sightings that are another one.
+        sightings: Vec<u64>,
+    },
+    /// Two items are not one.
+    KeepApart {
+        /// The one.
+        one: Number,
+        /// The other.
+        other: Number,
+    },
+    /// What was said counts no longer.
+    TakeBack {
+        /// The action in which it was said.
+        action: Number,
+    },
 }
 
 /// The write path. Cheap to clone.
@@ -153,6 +189,23 @@ impl Ingest {
     /// When the store cannot take anything.
     pub async fn sweep(&self) -> Result<(), SubmitError> {
         self.ask(|reply| Job::Sweep { reply }).await.map(drop)
+    }
+
+    /// Why an item is what it is: the evidence of its sightings. Nothing for what does not exist.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub async fn explain(&self, item: Number) -> Result<Option<Explanation>, SubmitError> {
+        self.ask(|reply| Job::Explain { item, reply }).await
+    }
+
+    /// Takes a person's word. Resolves after the commit.
+    ///
+    /// # Errors
+    /// When it makes no sense, or the store cannot take anything.
+    pub async fn wish(&self, wish: Wish, said_by: String) -> Result<Option<Wished>, SubmitError> {
+        let outcome = self.ask(|reply| Job::Wish { wish, said_by, reply }).await?;
+        Ok(outcome.wished)
     }
 
     /// Stops taking batches, commits what was taken, and ends the thread.

@@ -35,6 +35,16 @@ pub enum ChangeKind {
         /// The other end.
         other: ItemId,
     },
+    /// Another item was found to be this one; its id leads here.
+    Merged {
+        /// The other one.
+        other: ItemId,
+    },
+    /// Some of its sightings were found to be another item.
+    Split {
+        /// The other one.
+        other: ItemId,
+    },
     /// It moved to another state of life.
     StateChanged {
         /// The name of the state before.
@@ -53,6 +63,8 @@ impl ChangeKind {
             Self::AttributeChanged { .. } => "attribute_changed",
             Self::Related { .. } => "related",
             Self::Unrelated { .. } => "unrelated",
+            Self::Merged { .. } => "merged",
+            Self::Split { .. } => "split",
             Self::StateChanged { .. } => "state_changed",
         }
     }

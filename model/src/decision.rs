@@ -118,8 +118,10 @@ pub enum ObservationWrite {
         /// As it was, valid from its `changed_at` until its `absent_at` or the next `changed_at`.
         before: Box<ObservationRecord>,
     },
-    /// Only its item or its absence changed.
+    /// Only its item, until now none, or its absence changed.
     Moved(ObservationRecord),
+    /// It belongs to another item, with its keys.
+    Reassigned(ObservationRecord),
 }
 
 /// An identity key of an observation.
@@ -254,6 +256,16 @@ pub enum ChangeWhat {
         /// The other end.
         other: Number,
     },
+    /// Another item was found to be this one.
+    Merged {
+        /// The other one, whose id leads here from now on.
+        other: Number,
+    },
+    /// Some of its sightings were found to be another item.
+    Split {
+        /// The other one.
+        other: Number,
+    },
     /// It moved to another state.
     State {
         /// Before.
@@ -317,6 +329,48 @@ pub struct PossibleRecord {
     pub bits: i32,
 }
 
+/// An item that was found to be another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AbsorbedRecord {
+    /// The item, which has no sightings of its own any longer.
+    pub item: Number,
+    /// The item that its id leads to.
+    pub into: Number,
+    /// Its first sighting, as the hash of source and native key: with it the item comes back. 0 for a part.
+    pub founder: u64,
+    /// Since when.
+    pub at: Timestamp,
+}
+
+/// What a person says about two sightings.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WishKind {
+    /// They are one item, whatever the evidence says.
+    Must,
+    /// They are not one item, whatever the evidence says.
+    Cannot,
+    /// The evidence decides; what was said before no longer counts.
+    Neither,
+}
+
+/// What a person decided about two sightings, given as hashes of source and native key. It outlives every run; of
+/// several about one pair the one of the latest action counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WishRecord {
+    /// The action that it is a part of; a person takes back a whole action.
+    pub action: Number,
+    /// The lesser hash.
+    pub one: u64,
+    /// The greater hash.
+    pub other: u64,
+    /// What was said.
+    pub kind: WishKind,
+    /// Who said so.
+    pub said_by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A disappearance that was held because it would have taken too much of its scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRecord {
@@ -369,6 +423,16 @@ pub struct Decision {
     pub rejected: Vec<RejectedRecord>,
     /// Items that may be one.
     pub possible: Vec<PossibleRecord>,
+    /// Items that may be one no longer: newer and older item.
+    pub possible_removed: Vec<(Number, Number)>,
+    /// Items that are other ones from now on, or lead to another one than before.
+    pub absorbed: Vec<AbsorbedRecord>,
+    /// Absorbed items that are items of their own again.
+    pub revived: Vec<Number>,
+    /// What a person decided.
+    pub wishes: Vec<WishRecord>,
+    /// Actions that a person took back.
+    pub wishes_removed: Vec<Number>,
     /// Held disappearances.
     pub held: Vec<HeldRecord>,
 }

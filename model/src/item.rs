@@ -18,11 +18,14 @@ pub enum ItemState {
     Stale,
     /// Gone; kept for its history.
     Retired,
+    /// Found to be another item, to which its id leads.
+    Merged,
 }
 
 impl ItemState {
     /// Every state, in the order of life.
-    pub const ALL: [Self; 4] = [Self::Active, Self::Missing, Self::Stale, Self::Retired];
+    pub const ALL: [Self; 5] =
+        [Self::Active, Self::Missing, Self::Stale, Self::Retired, Self::Merged];
 
     /// The name that the store and the APIs use.
     #[must_use]
@@ -32,6 +35,7 @@ impl ItemState {
             Self::Missing => "missing",
             Self::Stale => "stale",
             Self::Retired => "retired",
+            Self::Merged => "merged",
         }
     }
 

@@ -69,6 +69,18 @@ impl Reconciler {
         (old != new).then_some(new)
     }
 
+    /// The title that an item has by these observations.
+    pub(crate) fn title_now(&self, item: Number, records: &[ObservationRecord]) -> String {
+        let statements = self.statements(records);
+        let winners = winners(&statements);
+        let class = self.index.class_of(item).and_then(|class| self.catalog.class(class));
+        let names = records.iter().map(|record| record.seen.native_key.as_str());
+        let winner = |name: &str| {
+            winners.iter().find(|(known, _)| known.as_ref() == name).map(|(_, value)| *value)
+        };
+        title_of(class, winner, names.min().unwrap_or_default())
+    }
+
     pub(crate) fn note(&mut self, word: Word, what: ChangeWhat) {
         let Word { item, source, at } = word;
         self.decision.changes.push(ChangeRecord { item, source, observed_at: at, what });

@@ -48,6 +48,7 @@ pub(crate) struct Connections {
     by_address: HashMap<(String, u16), BTreeSet<EndpointId>>,
     ports_of_address: HashMap<String, BTreeSet<u16>>,
     by_host: HashMap<(Number, u16), BTreeSet<EndpointId>>,
+    by_client: HashMap<Number, BTreeSet<EndpointId>>,
     listeners: HashMap<(Number, u16), BTreeSet<Listener>>,
     /// Addresses of hosts in their site, with how many interfaces say so.
     hosts_of_address: HashMap<(String, IpAddr), BTreeMap<Number, u32>>,
@@ -135,6 +136,7 @@ impl Connections {
         self.by_address.entry((address.clone(), record.port)).or_default().insert(id.clone());
         self.ports_of_address.entry(address).or_default().insert(record.port);
         self.by_host.entry((record.host, record.port)).or_default().insert(id.clone());
+        self.by_client.entry(record.client).or_default().insert(id.clone());
         self.endpoints.insert(id.clone(), record);
         self.touched.insert(id);
     }
@@ -159,8 +161,28 @@ impl Connections {
                 self.by_host.remove(&place);
             }
         }
+        if let Some(ids) = self.by_client.get_mut(&record.client) {
+            ids.remove(id);
+            if ids.is_empty() {
+                self.by_client.remove(&record.client);
+            }
+        }
         self.touched.remove(id);
         Some(record)
+    }
+
+    /// The connections of a client are those of another host from now on, and are bound again. Gives them.
+    pub(crate) fn move_client(&mut self, client: Number, host: Number) -> Vec<EndpointRecord> {
+        let ids: Vec<EndpointId> =
+            self.by_client.get(&client).into_iter().flatten().cloned().collect();
+        let mut moved = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(record) = self.remove(&id) else { continue };
+            let record = EndpointRecord { host, ..record };
+            self.add(record.clone());
+            moved.push(record);
+        }
+        moved
     }
 
     /// A listener of a host came or went.
@@ -441,8 +463,9 @@ impl Reconciler {
         self.disappear(past, native, scope, at)
     }
 
-    /// Counts, at the start, which remote endpoints the known connections are bound to.
+    /// Ends the loading: puts parts under their parents, and counts which remote endpoints the known connections are bound to.
     pub fn settle(&mut self) {
+        self.index.link_parts();
         let records: Vec<EndpointRecord> = self.connections.endpoints.values().cloned().collect();
         for record in records {
             let is_remote = self

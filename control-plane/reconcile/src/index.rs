@@ -1,9 +1,10 @@
 //! What is known, in memory: who was seen where and under which number. A few dozen bytes for each observation.
 
 use crate::Error;
+use crate::keys::Keys;
 use crate::next_number;
 use model::decision::{Number, ScopeRecord, SourceRecord};
-use model::{Coverage, ItemState, KeyType, Name, ScopeDigest, SourceId, Timestamp};
+use model::{Coverage, ItemState, Name, ScopeDigest, SourceId, Timestamp};
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -99,6 +100,19 @@ impl Native {
         self.more.get_or_insert_default().push(slot);
     }
 
+    /// In how many scopes it is, or was, seen.
+    pub(crate) fn slots_count(&self) -> u32 {
+        let more = self.more.as_ref().map_or(0, |more| more.len());
+        u32::try_from(more).unwrap_or(u32::MAX).saturating_add(1)
+    }
+
+    /// In how many scopes it is seen.
+    fn present_count(&self) -> u32 {
+        let more = self.more.iter().flat_map(|more| more.iter());
+        let present = std::iter::once(&self.first).chain(more).filter(|slot| slot.is_present);
+        u32::try_from(present.count()).unwrap_or(u32::MAX)
+    }
+
     /// The observation of the scope that spoke first.
     pub(crate) fn first_number(&self) -> Number {
         self.first.number
@@ -127,10 +141,42 @@ pub(crate) struct ItemSlot {
     /// Index into `Index::classes`.
     pub(crate) class: u32,
     pub(crate) parent: Number,
+    /// The first of its parts, and the next part of its own parent; 0 is none.
+    first_part: Number,
+    next_part: Number,
     pub(crate) observations: u32,
     /// How many of its observations are there.
     pub(crate) present: u32,
     pub(crate) state: ItemState,
+}
+
+impl ItemSlot {
+    pub(crate) const fn new(
+        class: u32,
+        (parent, local): (Number, u64),
+        (state, state_since): (ItemState, Timestamp),
+    ) -> Self {
+        Self {
+            local,
+            state_since,
+            class,
+            parent,
+            first_part: 0,
+            next_part: 0,
+            observations: 0,
+            present: 0,
+            state,
+        }
+    }
+}
+
+/// An item that was found to be another one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Absorbed {
+    /// The item that its id leads to.
+    pub(crate) into: Number,
+    /// Its first sighting, with which it comes back; 0 for a part.
+    pub(crate) founder: u64,
 }
 
 /// What is known of a scope.
@@ -156,23 +202,6 @@ pub struct ScopeState {
     pub(crate) members: Vec<u64>,
 }
 
-/// Items that share a key. One, nearly always.
-#[derive(Clone, Debug)]
-pub(crate) enum Holders {
-    One(Number),
-    #[expect(clippy::box_collection, reason = "rare: a thin pointer keeps the usual case small")]
-    Many(Box<Vec<Number>>),
-}
-
-impl Holders {
-    pub(crate) fn as_slice(&self) -> &[Number] {
-        match self {
-            Self::One(item) => std::slice::from_ref(item),
-            Self::Many(items) => items,
-        }
-    }
-}
-
 /// Everything that is known.
 #[derive(Debug, Default)]
 pub(crate) struct Index {
@@ -183,8 +212,13 @@ pub(crate) struct Index {
     pub(crate) natives: HashedMap<Native>,
     /// Parts by parent and what tells them apart within it.
     pub(crate) parts: HashedMap<Number>,
-    pub(crate) keys: HashedMap<Holders>,
-    pub(crate) item_keys: HashMap<Number, Vec<(KeyType, u64)>>,
+    pub(crate) keys: Keys,
+    pub(crate) absorbed: HashMap<Number, Absorbed>,
+    /// Absorbed items by their first sighting.
+    pub(crate) founders: HashMap<u64, Number>,
+    /// Kinds of sources by number, and the kind of each source.
+    collectors: HashMap<String, u16>,
+    collector_of_source: HashMap<Number, u16>,
     pub(crate) sources: HashMap<Number, SourceRecord>,
     pub(crate) source_numbers: HashMap<SourceId, Number>,
     pub(crate) scopes: HashMap<Number, ScopeState>,
@@ -204,6 +238,9 @@ pub(crate) fn part_key(parent: Number, local: u64) -> u64 {
 
 impl Index {
     pub(crate) fn know_source(&mut self, record: SourceRecord) {
+        let next = u16::try_from(self.collectors.len()).unwrap_or(u16::MAX);
+        let kind = *self.collectors.entry(record.id.collector.clone()).or_insert(next);
+        self.collector_of_source.insert(record.number, kind);
         self.source_numbers.insert(record.id.clone(), record.number);
         self.sources.insert(record.number, record);
     }
@@ -318,45 +355,141 @@ impl Index {
         }
     }
 
-    pub(crate) fn add_holder(&mut self, hash: u64, key_type: KeyType, item: Number) {
-        match self.keys.get_mut(&hash) {
-            None => {
-                self.keys.insert(hash, Holders::One(item));
-            }
-            Some(holders) => {
-                if holders.as_slice().contains(&item) {
-                    return self.note_key(hash, key_type, item);
-                }
-                let mut items = holders.as_slice().to_vec();
-                items.push(item);
-                items.sort_unstable();
-                *holders = Holders::Many(Box::new(items));
-            }
+    /// Adds an item that is part of another one, or of none.
+    pub(crate) fn add_item(&mut self, slot: ItemSlot) -> Result<Number, Error> {
+        let number = next_number(self.items.len())?;
+        let (parent, local) = (slot.parent, slot.local);
+        self.items.push(slot);
+        if parent != 0 {
+            self.parts.insert(part_key(parent, local), number);
+            self.link_part(number, parent);
         }
-        self.note_key(hash, key_type, item);
+        Ok(number)
     }
 
-    fn note_key(&mut self, hash: u64, key_type: KeyType, item: Number) {
-        let keys = self.item_keys.entry(item).or_default();
-        if !keys.contains(&(key_type, hash)) {
-            keys.push((key_type, hash));
+    /// Puts a part into the list of its parent. Parents can come after their parts while they are loaded.
+    pub(crate) fn link_part(&mut self, part: Number, parent: Number) {
+        let Some(first) = self.item(parent).map(|parent| parent.first_part) else { return };
+        if let Some(slot) = self.item_mut(part) {
+            slot.next_part = first;
+        }
+        if let Some(slot) = self.item_mut(parent) {
+            slot.first_part = part;
         }
     }
 
-    pub(crate) fn remove_holder(&mut self, hash: u64, item: Number) {
-        if let Some(keys) = self.item_keys.get_mut(&item) {
-            keys.retain(|(_, held)| *held != hash);
-        }
-        if let Some(holders) = self.keys.get_mut(&hash) {
-            let items: Vec<Number> =
-                holders.as_slice().iter().copied().filter(|held| *held != item).collect();
-            match items.as_slice() {
-                [] => {
-                    self.keys.remove(&hash);
-                }
-                [one] => *holders = Holders::One(*one),
-                _ => *holders = Holders::Many(Box::new(items)),
+    /// Puts all parts into the lists of their parents; once, after loading.
+    pub(crate) fn link_parts(&mut self) {
+        for place in 0..self.items.len() {
+            let Ok(part) = next_number(place) else { return };
+            let parent = self.item(part).map_or(0, |part| part.parent);
+            if parent != 0 {
+                self.link_part(part, parent);
             }
         }
+    }
+
+    /// The parts of an item, whatever their state.
+    pub(crate) fn children(&self, item: Number) -> Vec<Number> {
+        let mut found = Vec::new();
+        let mut next = self.item(item).map_or(0, |item| item.first_part);
+        while next != 0 {
+            found.push(next);
+            next = self.item(next).map_or(0, |part| part.next_part);
+        }
+        found
+    }
+
+    /// The part of an item that is told apart by `local`.
+    pub(crate) fn part(&self, parent: Number, local: u64) -> Option<Number> {
+        self.parts.get(&part_key(parent, local)).copied()
+    }
+
+    /// Gives a part another parent.
+    pub(crate) fn move_part(&mut self, part: Number, parent: Number) {
+        let Some(slot) = self.item(part).copied() else { return };
+        let kept: Vec<Number> =
+            self.children(slot.parent).into_iter().filter(|child| *child != part).collect();
+        if let Some(old) = self.item_mut(slot.parent) {
+            old.first_part = 0;
+        }
+        for child in kept.into_iter().rev() {
+            self.link_part(child, slot.parent);
+        }
+        self.parts.remove(&part_key(slot.parent, slot.local));
+        self.parts.insert(part_key(parent, slot.local), part);
+        if let Some(slot) = self.item_mut(part) {
+            slot.parent = parent;
+        }
+        self.link_part(part, parent);
+    }
+
+    /// Gives a sighting to another item, with its counts.
+    pub(crate) fn give(&mut self, native: u64, from: Number, to: Number) {
+        let Some(known) = self.natives.get_mut(&native) else { return };
+        known.item = to;
+        let (slots, present) = (known.slots_count(), known.present_count());
+        if let Some(item) = self.item_mut(from) {
+            item.observations = item.observations.saturating_sub(slots);
+            item.present = item.present.saturating_sub(present);
+        }
+        if let Some(item) = self.item_mut(to) {
+            item.observations = item.observations.saturating_add(slots);
+            item.present = item.present.saturating_add(present);
+        }
+    }
+
+    /// Notes that an item is another one from now on.
+    pub(crate) fn absorb(&mut self, item: Number, absorbed: Absorbed) {
+        if absorbed.founder != 0 {
+            self.founders.insert(absorbed.founder, item);
+        }
+        self.absorbed.insert(item, absorbed);
+    }
+
+    /// Notes that an absorbed item is one of its own again.
+    pub(crate) fn revive(&mut self, item: Number) {
+        if let Some(absorbed) = self.absorbed.remove(&item) {
+            self.founders.remove(&absorbed.founder);
+        }
+    }
+
+    /// The item that an absorbed one leads to in the end; an item that was not absorbed leads to itself.
+    pub(crate) fn survivor(&self, item: Number) -> Number {
+        let mut found = item;
+        // An item absorbs only what has sightings, so this ends; the bound is for a damaged store.
+        for _ in 0..self.absorbed.len() {
+            match self.absorbed.get(&found) {
+                Some(absorbed) => found = absorbed.into,
+                None => break,
+            }
+        }
+        found
+    }
+
+    pub(crate) fn class_name(&self, class: u32) -> Option<&str> {
+        let name = self.classes.get(usize::try_from(class).ok()?)?;
+        Some(name.as_ref())
+    }
+
+    /// The item of a sighting; 0 while it has none.
+    pub(crate) fn item_of_sighting(&self, native: u64) -> Number {
+        self.natives.get(&native).map_or(0, |known| known.item)
+    }
+
+    /// The class of a sighting that has an item.
+    pub(crate) fn class_of_sighting(&self, native: u64) -> Option<u32> {
+        Some(self.item(self.item_of_sighting(native))?.class)
+    }
+
+    pub(crate) fn source_of_sighting(&self, native: u64) -> Option<Number> {
+        let scope = self.natives.get(&native)?.first.scope;
+        Some(self.scopes.get(&scope)?.source)
+    }
+
+    /// The kind of source that a sighting comes from.
+    pub(crate) fn collector_of(&self, native: u64) -> u16 {
+        let source = self.source_of_sighting(native).unwrap_or(0);
+        self.collector_of_source.get(&source).copied().unwrap_or(u16::MAX)
     }
 }

@@ -1,9 +1,10 @@
 //! Loading what is known from the store.
 
 use crate::Reconciler;
-use crate::index::{ItemSlot, Native, ScopeState, Slot, part_key};
+use crate::index::{Absorbed, ItemSlot, Native, ScopeState, Slot, part_key};
 use model::decision::{
-    EndpointRecord, Number, ObservationRecord, ScopeRecord, SourceRecord, WaitingRecord,
+    AbsorbedRecord, EndpointRecord, Number, ObservationRecord, PossibleRecord, ScopeRecord,
+    SourceRecord, WaitingRecord, WishRecord,
 };
 use model::{ItemState, KeyType, Name, Timestamp, relationships};
 
@@ -42,15 +43,21 @@ pub enum Known {
         /// Whether it is there.
         is_present: bool,
     },
-    /// An identity key of an item.
+    /// An identity key of an observation.
     Key {
         /// Its hash.
         hash: u64,
         /// Its type.
         key_type: KeyType,
-        /// The item.
-        item: Number,
+        /// Hash of the observation's source and native key.
+        native: u64,
     },
+    /// An item that was found to be another one. They come after all items.
+    Absorbed(AbsorbedRecord),
+    /// What a person decided about two sightings.
+    Wish(WishRecord),
+    /// Two items that a person should look at.
+    Possible(PossibleRecord),
     /// A statement that waits for its other end.
     Waiting(WaitingRecord),
     /// A connection and what it is bound to.
@@ -78,15 +85,7 @@ impl Reconciler {
             Known::Scope(record) => self.know_scope(record),
             Known::Item { class, parent, local, state, state_since } => {
                 let class = self.index.class_number(&class);
-                self.index.items.push(ItemSlot {
-                    local,
-                    state_since,
-                    class,
-                    parent,
-                    observations: 0,
-                    present: 0,
-                    state,
-                });
+                self.index.items.push(ItemSlot::new(class, (parent, local), (state, state_since)));
                 let number = Number::try_from(self.index.items.len()).unwrap_or(Number::MAX);
                 if parent != 0 {
                     self.index.parts.insert(part_key(parent, local), number);
@@ -98,7 +97,21 @@ impl Reconciler {
             Known::Observation { number, native, scope, item, content, is_present } => {
                 self.know_observation((number, native, scope), (item, content, is_present));
             }
-            Known::Key { hash, key_type, item } => self.index.add_holder(hash, key_type, item),
+            Known::Key { hash, key_type, native } => {
+                self.index.keys.hold(hash, native);
+                if self.is_recognized_by(native, key_type) {
+                    self.index.keys.recognize(native, key_type, hash);
+                }
+            }
+            Known::Absorbed(AbsorbedRecord { item, into, founder, .. }) => {
+                self.index.absorb(item, Absorbed { into, founder });
+            }
+            Known::Wish(record) => {
+                self.wishes.say(record.action, (record.one, record.other), record.kind);
+            }
+            Known::Possible(PossibleRecord { one, other, bits }) => {
+                self.know_possible((one, other), bits);
+            }
             Known::Waiting(record) => self.connections.know_waiting(record),
             Known::Endpoint(record) => self.connections.know_endpoint(record),
             Known::Relation { from, verb, to, owner } => {

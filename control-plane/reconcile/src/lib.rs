@@ -12,23 +12,36 @@
 mod change;
 mod connections;
 mod dependencies;
+mod explain;
+mod group;
 mod identity;
 mod index;
+mod keys;
 mod known;
 mod life;
 mod observe;
+mod reassign;
+mod regroup;
+mod rules;
 mod statements;
+mod wishes;
 
-pub use identity::{Evidence, LINK_BITS, POSSIBLE_BITS};
+pub use explain::{Explanation, Pair, Rival, SightingEvidence};
+pub use identity::Reason;
 pub use index::{ScopeState, Sight};
 pub use known::Known;
+pub use rules::{ClassRules, Rules, RulesError};
+pub use wishes::{WishError, Wished};
 
 use connections::Connections;
 use dependencies::Dependencies;
+use group::Wishes;
 use index::Index;
-use model::decision::{Decision, Number, ObservationRecord, SourceRecord};
+use model::decision::{
+    Decision, Number, ObservationRecord, RelationEnd, RelationRecord, SourceRecord,
+};
 use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// Why an observation was not taken, or nothing could be decided.
@@ -62,11 +75,11 @@ pub trait Past {
     /// When they cannot be read.
     fn observations_of(&self, item: Number) -> Result<Vec<ObservationRecord>, Error>;
 
-    /// The parts of an item, whatever their state.
+    /// The relationships in force that lead to an item.
     ///
     /// # Errors
     /// When they cannot be read.
-    fn parts_of(&self, item: Number) -> Result<Vec<Number>, Error>;
+    fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, Error>;
 }
 
 /// Observations of items that were decided about and are perhaps not committed yet.
@@ -74,6 +87,9 @@ pub trait Past {
 struct Recent {
     now: HashMap<Number, Vec<ObservationRecord>>,
     before: HashMap<Number, Vec<ObservationRecord>>,
+    /// Relationships of the decision before.
+    begun: Vec<RelationRecord>,
+    ended: Vec<RelationEnd>,
 }
 
 /// Makes ids for new items.
@@ -88,6 +104,12 @@ pub struct Reconciler {
     recent: Recent,
     decision: Decision,
     new_id: NewId,
+    rules: Rules,
+    wishes: Wishes,
+    /// Sightings whose grouping has to be decided again.
+    dirty: BTreeSet<u64>,
+    /// Items that a person should look at together, both ways, with the bits that speak for them being one.
+    possible: HashMap<Number, BTreeMap<Number, i32>>,
 }
 
 impl std::fmt::Debug for Reconciler {
@@ -108,6 +130,10 @@ impl Reconciler {
             recent: Recent::default(),
             decision: Decision::default(),
             new_id,
+            rules: Rules::built_in(),
+            wishes: Wishes::default(),
+            dirty: BTreeSet::new(),
+            possible: HashMap::new(),
         }
     }
 
@@ -127,11 +153,14 @@ impl Reconciler {
     /// # Errors
     /// When what is stored cannot be read.
     pub fn finish(&mut self, past: &dyn Past) -> Result<Decision, Error> {
+        self.regroup(past)?;
         self.bind_connections(past)?;
         self.derive_dependencies()?;
         let scopes = self.index.take_touched_scopes();
         self.decision.scopes.extend(scopes);
         self.recent.before = std::mem::take(&mut self.recent.now);
+        self.recent.begun.clone_from(&self.decision.relations_begun);
+        self.recent.ended.clone_from(&self.decision.relations_ended);
         Ok(std::mem::take(&mut self.decision))
     }
 

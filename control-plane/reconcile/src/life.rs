@@ -147,7 +147,7 @@ impl Reconciler {
             let (after, next) = match slot.state {
                 ItemState::Missing => (life.stale_after, ItemState::Stale),
                 ItemState::Stale => (life.retire_after, ItemState::Retired),
-                ItemState::Active | ItemState::Retired => continue,
+                ItemState::Active | ItemState::Retired | ItemState::Merged => continue,
             };
             // The moment follows from the item alone, however late the sweep comes.
             let due = slot.state_since.plus(after);
@@ -174,9 +174,9 @@ impl Reconciler {
         let mut waiting = vec![item];
         let mut retired = 0_usize;
         while let Some(item) = waiting.pop() {
-            for part in past.parts_of(item)? {
+            for part in self.index.children(item) {
                 let Some(slot) = self.index.item(part).copied() else { continue };
-                if slot.state == ItemState::Retired {
+                if matches!(slot.state, ItemState::Retired | ItemState::Merged) {
                     continue;
                 }
                 let source = self.records(past, part)?.first().map_or(0, |record| record.source);

@@ -1,17 +1,17 @@
 //! Taking in one observation: unchanged, changed, new, or back again.
 
 use crate::change::{Word, words_of};
-use crate::identity::{self, Evidence};
-use crate::index::{ItemSlot, Native, Sight, Slot, part_key};
-use crate::{Error, Past, Reconciler, next_number};
+use crate::index::{ItemSlot, Native, Sight, Slot};
+use crate::regroup::HOLDERS_MAX;
+use crate::{Error, Past, Reconciler};
 use model::catalog::IdentityRule;
 use model::decision::{
-    ChangeWhat, ItemRecord, KeyRecord, Number, ObservationRecord, ObservationWrite, PossibleRecord,
-    ReadingRecord, key_hash, local_hash, native_hash,
+    ChangeWhat, ItemRecord, KeyRecord, Number, ObservationRecord, ObservationWrite, ReadingRecord,
+    key_hash, local_hash, native_hash,
 };
 use model::fold::title_of;
 use model::observation::local_key;
-use model::{ItemState, Name, Observation, Timestamp, Value};
+use model::{ItemState, KeyType, Name, Observation, Tier, Timestamp, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -160,14 +160,14 @@ impl Reconciler {
         }
         self.add_keys(&record, &record.seen.keys)?;
         if is_new {
-            self.state_relations(&record, &record.seen.relations, is_new)?;
+            self.state_relations(&record, &record.seen.relations, is_new);
             self.note_network(&record, true);
             self.write_placed(&record);
             self.remember(item, vec![record]);
             return Ok(());
         }
         let before = self.records(past, item)?;
-        self.state_relations(&record, &record.seen.relations, is_new)?;
+        self.state_relations(&record, &record.seen.relations, is_new);
         self.note_network(&record, true);
         self.write_placed(&record);
         let mut after: Vec<ObservationRecord> = before.clone();
@@ -218,7 +218,7 @@ impl Reconciler {
         self.settle_as(past, first_record(sight, number, Arc::new(seen)), item, is_new)
     }
 
-    fn create(&mut self, record: &ObservationRecord, item: Number) {
+    pub(crate) fn create(&mut self, record: &ObservationRecord, item: Number) {
         let Some(slot) = self.index.item(item).copied() else { return };
         let class = self.catalog.class(&record.seen.class);
         let facts = &record.seen.facts;
@@ -254,17 +254,38 @@ impl Reconciler {
             return self.part_of(parent, seen, record.changed_at).map(Some);
         }
         let class = self.index.class_number(&seen.class);
-        let keys = identity::acceptable(self.catalog.class(&seen.class), &seen.keys);
-        match identity::decide(&self.index, class, &keys) {
-            Evidence::Same(item) => Ok(Some((item, false))),
-            Evidence::New { possible } => {
-                let item = self.new_item(class, (0, 0), record.changed_at)?;
-                if let Some((other, bits)) = possible {
-                    self.decision.possible.push(PossibleRecord { one: item, other, bits });
-                }
-                Ok(Some((item, true)))
-            }
+        let mut keys: Vec<(KeyType, u64)> = seen
+            .keys
+            .iter()
+            .filter(|key| self.accepts(&seen.class, key.key_type))
+            .map(|key| (key.key_type, key_hash(key)))
+            .collect();
+        keys.sort_unstable();
+        let (item, has_company) = self.likeliest(class, &keys);
+        if has_company {
+            self.dirty.insert(record.native);
         }
+        match item {
+            Some(item) => Ok(Some((item, false))),
+            None => Ok(Some((self.new_item(class, (0, 0), record.changed_at)?, true))),
+        }
+    }
+
+    /// Whether items of a class are recognized by that kind of key.
+    pub(crate) fn accepts(&self, class: &str, key_type: KeyType) -> bool {
+        match self.catalog.class(class).map(|class| &class.identity) {
+            Some(IdentityRule::Keys(accepted)) => {
+                accepted.contains(&key_type) || key_type.tier() == Tier::Native
+            }
+            _ => true,
+        }
+    }
+
+    /// Whether a sighting is recognized by that kind of key: parts are not.
+    pub(crate) fn is_recognized_by(&self, native: u64, key_type: KeyType) -> bool {
+        let item = self.index.item_of_sighting(native);
+        self.index.item(item).is_some_and(|item| item.parent == 0)
+            && self.index.class_of(item).is_some_and(|class| self.accepts(class, key_type))
     }
 
     /// The part of `parent` that an observation shows, and whether it is new.
@@ -275,14 +296,11 @@ impl Reconciler {
         at: Timestamp,
     ) -> Result<(Number, bool), Error> {
         let local = local_hash(&seen.class, &self.local_of(seen));
-        let key = part_key(parent, local);
-        if let Some(item) = self.index.parts.get(&key) {
-            return Ok((*item, false));
+        if let Some(item) = self.index.part(parent, local) {
+            return Ok((item, false));
         }
         let class = self.index.class_number(&seen.class);
-        let item = self.new_item(class, (parent, local), at)?;
-        self.index.parts.insert(key, item);
-        Ok((item, true))
+        Ok((self.new_item(class, (parent, local), at)?, true))
     }
 
     /// What tells a part apart within its parent: the declared facts, else what its native key adds to the parent's.
@@ -304,23 +322,13 @@ impl Reconciler {
         seen.native_key.strip_prefix(within).unwrap_or(&seen.native_key).to_owned()
     }
 
-    fn new_item(
+    pub(crate) fn new_item(
         &mut self,
         class: u32,
-        (parent, local): (Number, u64),
+        place: (Number, u64),
         at: Timestamp,
     ) -> Result<Number, Error> {
-        let number = next_number(self.index.items.len())?;
-        self.index.items.push(ItemSlot {
-            local,
-            state_since: at,
-            class,
-            parent,
-            observations: 0,
-            present: 0,
-            state: ItemState::Active,
-        });
-        Ok(number)
+        self.index.add_item(ItemSlot::new(class, place, (ItemState::Active, at)))
     }
 
     /// A scope says something else than before of a thing, or says it again after it was gone.
@@ -420,7 +428,7 @@ impl Reconciler {
     ) -> Result<(), Error> {
         for key in keys {
             let hash = key_hash(key);
-            self.index.add_holder(hash, key.key_type, record.item);
+            self.hold_key(record.native, key.key_type, hash);
             self.decision.keys_added.push(KeyRecord {
                 hash,
                 observation: record.number,
@@ -441,13 +449,56 @@ impl Reconciler {
         for key in old.seen.keys.iter().filter(|key| !new.seen.keys.contains(key)) {
             let hash = key_hash(key);
             self.decision.keys_removed.push((hash, old.number));
-            if !all.iter().any(|record| record.seen.keys.contains(key)) {
-                self.index.remove_holder(hash, old.item);
+            let mut same = all.iter().filter(|record| record.native == old.native);
+            if !same.any(|record| record.seen.keys.contains(key)) {
+                // Whatever was grouped by that key is decided again.
+                self.dirty.extend(
+                    all.iter()
+                        .filter(|other| other.seen.within.is_none())
+                        .map(|other| other.native),
+                );
+                self.drop_key(old.native, key.key_type, hash);
             }
         }
         let added: Vec<model::IdentityKey> =
             new.seen.keys.iter().filter(|key| !old.seen.keys.contains(key)).cloned().collect();
         self.add_keys(new, &added)
+    }
+
+    /// A sighting carries a key from now on.
+    fn hold_key(&mut self, native: u64, key_type: KeyType, hash: u64) {
+        self.index.keys.hold(hash, native);
+        if self.is_recognized_by(native, key_type)
+            && self.index.keys.recognize(native, key_type, hash)
+            && self.index.keys.holders(hash).is_some_and(|holders| holders.len() > 1)
+        {
+            self.dirty.insert(native);
+            self.touch_holders(native, hash);
+        }
+    }
+
+    /// A sighting carries a key no longer.
+    fn drop_key(&mut self, native: u64, key_type: KeyType, hash: u64) {
+        if self.is_recognized_by(native, key_type) {
+            self.touch_holders(native, hash);
+            self.index.keys.forget(native, hash);
+        }
+        self.index.keys.drop(hash, native);
+    }
+
+    /// What a value weighs may be different now for everyone who carries it.
+    fn touch_holders(&mut self, native: u64, hash: u64) {
+        let class = self.index.class_of_sighting(native);
+        let Some(holders) = self.index.keys.holders(hash) else { return };
+        // Up to two it keeps its weight; beyond the bound it had none before.
+        if !(3..=HOLDERS_MAX.saturating_add(1)).contains(&holders.len()) {
+            return;
+        }
+        let others: Vec<u64> = holders
+            .iter()
+            .filter(|other| *other != native && self.index.class_of_sighting(*other) == class)
+            .collect();
+        self.dirty.extend(others);
     }
 }
 

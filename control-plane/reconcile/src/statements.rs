@@ -8,6 +8,9 @@ use model::decision::{
 };
 use model::{ObservedRelation, RelationTarget, Timestamp};
 
+/// Holders of a key that are looked at to find the item behind it.
+const HOLDERS_LOOKED_AT: usize = 64;
+
 impl Reconciler {
     /// Takes in the relationships of an observation. Those of a new item are no changes of it: it was made with them.
     pub(crate) fn state_relations(
@@ -15,11 +18,10 @@ impl Reconciler {
         record: &ObservationRecord,
         relations: &[ObservedRelation],
         is_new: bool,
-    ) -> Result<(), Error> {
+    ) {
         for relation in relations {
-            self.begin_relation(record, relation, is_new)?;
+            self.begin_relation(record, relation, is_new);
         }
-        Ok(())
     }
 
     /// Ends what an observation no longer states, and begins what it states now.
@@ -34,13 +36,17 @@ impl Reconciler {
             self.end_relation(past, old, relation, new.changed_at)?;
         }
         for relation in new.seen.relations.iter().filter(|held| !stated.contains(held)) {
-            self.begin_relation(new, relation, false)?;
+            self.begin_relation(new, relation, false);
         }
         Ok(())
     }
 
     /// The hash by which the other end is found, and the item, when it is known.
-    fn other_end(&self, source: Number, target: &RelationTarget) -> Option<(u64, Number)> {
+    pub(crate) fn other_end(
+        &self,
+        source: Number,
+        target: &RelationTarget,
+    ) -> Option<(u64, Number)> {
         match target {
             RelationTarget::Native(key) => {
                 let hash = native_hash(self.source_id(source)?, key);
@@ -48,19 +54,26 @@ impl Reconciler {
             }
             RelationTarget::Key(key) => {
                 let hash = key_hash(key);
-                let holder = self.index.keys.get(&hash).and_then(|held| held.as_slice().first());
-                Some((hash, holder.copied().unwrap_or(0)))
+                Some((hash, self.item_with(hash)))
             }
             RelationTarget::Endpoint { .. } => None,
         }
     }
 
-    fn begin_relation(
+    /// The item that carries a key; of several the oldest, so that it does not depend on the order. 0 is none.
+    fn item_with(&self, hash: u64) -> Number {
+        let Some(holders) = self.index.keys.holders(hash) else { return 0 };
+        let items = holders.iter().take(HOLDERS_LOOKED_AT);
+        let items = items.map(|native| self.index.item_of_sighting(native));
+        items.filter(|item| *item != 0).min().unwrap_or(0)
+    }
+
+    pub(crate) fn begin_relation(
         &mut self,
         record: &ObservationRecord,
         relation: &ObservedRelation,
         is_new: bool,
-    ) -> Result<(), Error> {
+    ) {
         if let RelationTarget::Endpoint { protocol, address, port } = &relation.target {
             let host = match self.index.item(record.item).map_or(0, |item| item.parent) {
                 0 => record.item,
@@ -79,10 +92,10 @@ impl Reconciler {
                 since: record.changed_at,
                 bound: 0,
             });
-            return Ok(());
+            return;
         }
         let Some((hash, other)) = self.other_end(record.source, &relation.target) else {
-            return Ok(());
+            return;
         };
         if other == 0 {
             let waiting = WaitingRecord {
@@ -95,7 +108,7 @@ impl Reconciler {
             };
             self.connections.know_waiting(waiting.clone());
             self.decision.waiting_added.push(waiting);
-            return Ok(());
+            return;
         }
         let begun = RelationRecord {
             from: record.item,
@@ -107,7 +120,6 @@ impl Reconciler {
             evidence: String::new(),
         };
         self.relate(begun, !is_new);
-        Ok(())
     }
 
     pub(crate) fn end_relation(
@@ -123,16 +135,7 @@ impl Reconciler {
         let Some((hash, other)) = self.other_end(record.source, &relation.target) else {
             return Ok(());
         };
-        let waiting = WaitingRecord {
-            hash,
-            observation: record.number,
-            verb: relation.verb.clone(),
-            from: record.item,
-            source: record.source,
-            since: record.changed_at,
-        };
-        if self.connections.stop_waiting(&waiting) {
-            self.decision.waiting_removed.push(waiting);
+        if self.stop_waiting(record, relation, hash) {
             return Ok(());
         }
         let end = RelationEnd {
@@ -146,6 +149,35 @@ impl Reconciler {
         Ok(())
     }
 
+    /// Takes a statement out of what waits for its other end. Whether it waited.
+    pub(crate) fn stop_waiting(
+        &mut self,
+        record: &ObservationRecord,
+        relation: &ObservedRelation,
+        hash: u64,
+    ) -> bool {
+        let waiting = WaitingRecord {
+            hash,
+            observation: record.number,
+            verb: relation.verb.clone(),
+            from: record.item,
+            source: record.source,
+            since: record.changed_at,
+        };
+        let has_waited = self.connections.stop_waiting(&waiting);
+        if has_waited {
+            // One that began to wait in this decision was never written.
+            let added = self.decision.waiting_added.iter().rposition(|added| *added == waiting);
+            match added {
+                Some(place) => {
+                    self.decision.waiting_added.remove(place);
+                }
+                None => self.decision.waiting_removed.push(waiting),
+            }
+        }
+        has_waited
+    }
+
     /// Binds what waited for a native key or identity key that is known now.
     pub(crate) fn known_now(&mut self, hash: u64) -> Result<(), Error> {
         let waiting = self.connections.take_waiting(hash);
@@ -153,8 +185,7 @@ impl Reconciler {
             return Ok(());
         }
         let native = self.index.natives.get(&hash).map_or(0, |known| known.item);
-        let held = self.index.keys.get(&hash).and_then(|held| held.as_slice().first()).copied();
-        let other = if native == 0 { held.unwrap_or(0) } else { native };
+        let other = if native == 0 { self.item_with(hash) } else { native };
         for statement in waiting {
             let begun = RelationRecord {
                 from: statement.from,

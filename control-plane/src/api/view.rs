@@ -239,6 +239,9 @@ impl ChangeParts {
             ChangeKind::Related { verb, other } | ChangeKind::Unrelated { verb, other } => {
                 Self { name: verb.to_string(), other: Some(*other), ..Self::default() }
             }
+            ChangeKind::Merged { other } | ChangeKind::Split { other } => {
+                Self { other: Some(*other), ..Self::default() }
+            }
             ChangeKind::StateChanged { before, after } => Self {
                 name: String::new(),
                 before: Some(Value::Text(before.to_string())),

@@ -7,12 +7,12 @@
 use super::load::Parts;
 use super::prepare::{Content, Entry, INVENTORY, Prepared, Readings, Report, Seen};
 use super::state::State;
-use super::{Outcome, SubmitError};
+use super::{Outcome, SubmitError, Wish};
 use model::decision::{CommittedRecord, Decision, Number, RejectedRecord};
 use model::{AgentId, Catalog, CoverageStatus, Kind, Name, Observation, SourceId, Timestamp};
 use proto::convert::{self, Names};
 use proto::v1;
-use reconcile::{Error, Past, Reconciler, Sight};
+use reconcile::{Error, Explanation, Past, Reconciler, Sight, WishError};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -141,7 +141,11 @@ impl Applier {
             let record = CommittedRecord { agent, epoch, class, sequence };
             self.reconciler.decision_mut().committed.push(record);
         }
-        Ok(Outcome { acknowledgement: Some(acknowledgement), need_full: used.need_full })
+        Ok(Outcome {
+            acknowledgement: Some(acknowledgement),
+            need_full: used.need_full,
+            wished: None,
+        })
     }
 
     /// Uses one entry; gives the bytes to keep when it could not be used at all.
@@ -361,6 +365,37 @@ impl Applier {
             }
         }
         Ok(outcome)
+    }
+
+    /// Why an item is what it is.
+    pub(super) fn explain(&self, past: &dyn Past, item: Number) -> Result<Option<Explanation>> {
+        self.reconciler.explain(past, item).map_err(|error| unavailable(&error))
+    }
+
+    /// Takes a person's word about which sightings are one item.
+    pub(super) fn wish(&mut self, past: &dyn Past, wish: Wish, said_by: &str) -> Result<Outcome> {
+        let reconciler = &mut self.reconciler;
+        let wished = match wish {
+            Wish::Join { one, other } => reconciler.join(past, (one, other), said_by).map(Some),
+            Wish::Divide { item, sightings } => {
+                reconciler.divide(past, item, &sightings, said_by).map(Some)
+            }
+            Wish::KeepApart { one, other } => {
+                reconciler.keep_apart(past, (one, other), said_by).map(Some)
+            }
+            Wish::TakeBack { action } => reconciler.take_back(action).map(|()| None),
+        };
+        match wished {
+            Ok(wished) => Ok(Outcome { wished, ..Outcome::default() }),
+            Err(WishError::Past(error)) => Err(unavailable(&error)),
+            Err(error) => {
+                let code = match error {
+                    WishError::UnknownItem | WishError::UnknownAction => "NOT_FOUND",
+                    _ => "INVALID_ARGUMENT",
+                };
+                Err(SubmitError::Refused { code, detail: error.to_string() })
+            }
+        }
     }
 
     pub(super) fn sweep(&mut self, past: &dyn Past, limit: usize) -> Result<Outcome> {

@@ -8,11 +8,11 @@
 use super::apply::Applier;
 use super::load::{Loaded, Parts, load};
 use super::prepare::Prepared;
-use super::{Outcome, SubmitError};
+use super::{Outcome, SubmitError, Wish};
 use model::AgentId;
-use model::decision::{Decision, Number, ObservationRecord};
+use model::decision::{Decision, Number, ObservationRecord, RelationRecord};
 use proto::v1;
-use reconcile::{Error, Past};
+use reconcile::{Error, Explanation, Past};
 use std::sync::{Arc, PoisonError, RwLock};
 use store::observed::{CommitError, ItemStore};
 use tokio::runtime::Handle;
@@ -37,6 +37,8 @@ pub(super) enum Job {
     Confirm { agent: AgentId, confirmations: Vec<v1::ScopeConfirmation>, reply: Reply<Outcome> },
     Committed { agent: AgentId, epoch: u64, reply: Reply<Vec<v1::Committed>> },
     Sweep { reply: Reply<Outcome> },
+    Explain { item: Number, reply: Reply<Option<Explanation>> },
+    Wish { wish: Wish, said_by: String, reply: Reply<Outcome> },
     Stop { reply: Reply<Outcome> },
 }
 
@@ -48,8 +50,8 @@ impl Past for Stored<'_> {
         self.0.observations_of(item).map_err(|error| Error::Past(Box::new(error)))
     }
 
-    fn parts_of(&self, item: Number) -> Result<Vec<Number>, Error> {
-        self.0.parts_of(item).map_err(|error| Error::Past(Box::new(error)))
+    fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, Error> {
+        self.0.relations_to(item).map_err(|error| Error::Past(Box::new(error)))
     }
 }
 
@@ -172,6 +174,11 @@ impl Engine {
             Job::Confirm { agent, confirmations, reply } => {
                 (reply, self.applier.confirm(agent, confirmations))
             }
+            Job::Explain { item, reply } => {
+                drop(reply.send(self.applier.explain(past, item)));
+                return;
+            }
+            Job::Wish { wish, said_by, reply } => (reply, self.applier.wish(past, wish, &said_by)),
             Job::Sweep { reply } => (reply, self.applier.sweep(past, SWEEP_ITEMS_MAX)),
         };
         match outcome {

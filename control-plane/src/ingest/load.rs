@@ -87,9 +87,12 @@ fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler, graph: &mut Graph)
         });
     }
     for key in snapshot.keys {
-        let (hash, key_type, item) = (key.hash, key.key_type, key.item);
-        reconciler.know(Known::Key { hash, key_type, item });
+        let (hash, key_type, native) = (key.hash, key.key_type, key.native);
+        reconciler.know(Known::Key { hash, key_type, native });
     }
+    snapshot.absorbed.into_iter().for_each(|record| reconciler.know(Known::Absorbed(record)));
+    snapshot.wishes.into_iter().for_each(|record| reconciler.know(Known::Wish(record)));
+    snapshot.possible.into_iter().for_each(|record| reconciler.know(Known::Possible(record)));
     for relation in snapshot.relations {
         graph.relate(relation.from, &relation.verb, relation.to);
         let (from, verb, to) = (relation.from, relation.verb, relation.to);

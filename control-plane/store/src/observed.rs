@@ -9,8 +9,8 @@ use crate::database::DatabaseError;
 use crate::items::{Items, ReadError};
 use async_trait::async_trait;
 use model::decision::{
-    CommittedRecord, Decision, EndpointRecord, Number, ObservationRecord, ScopeRecord,
-    SourceRecord, WaitingRecord,
+    AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, Number, ObservationRecord,
+    PossibleRecord, RelationRecord, ScopeRecord, SourceRecord, WaitingRecord, WishRecord,
 };
 use model::{ItemId, ItemState, KeyType, Name, Revision, Timestamp};
 use std::sync::Arc;
@@ -98,8 +98,8 @@ pub struct KnownKey {
     pub key_type: KeyType,
     /// The observation that carries it.
     pub observation: Number,
-    /// The item of the observation.
-    pub item: Number,
+    /// Hash of the observation's source and native key.
+    pub native: u64,
 }
 
 /// A relationship that is in force.
@@ -138,6 +138,12 @@ pub struct Snapshot {
     pub whole: Vec<ObservationRecord>,
     /// Spool positions.
     pub committed: Vec<CommittedRecord>,
+    /// Items that were found to be other ones.
+    pub absorbed: Vec<AbsorbedRecord>,
+    /// What people decided, by action.
+    pub wishes: Vec<WishRecord>,
+    /// Items that a person should look at together.
+    pub possible: Vec<PossibleRecord>,
 }
 
 /// The store of items as the write path sees it.
@@ -153,8 +159,8 @@ pub trait ItemStore: Items {
     /// asked, or later; whole. Blocks its thread; for the thread that decides.
     fn observations_of(&self, item: Number) -> Result<Vec<ObservationRecord>, CommitError>;
 
-    /// The numbers of the parts of an item, whatever their state. Blocks its thread.
-    fn parts_of(&self, item: Number) -> Result<Vec<Number>, CommitError>;
+    /// The relationships in force that lead to an item. Blocks its thread.
+    fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, CommitError>;
 
     /// A decision was made: the next questions of the thread that decides are about what is committed then.
     fn decided(&self);

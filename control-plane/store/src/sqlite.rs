@@ -9,6 +9,7 @@ mod codec;
 mod cursor;
 mod find;
 mod findings;
+pub(crate) mod identity;
 mod load;
 mod names;
 mod relations;
@@ -18,7 +19,7 @@ use crate::database::Database;
 use crate::items::{Items, ReadError, ScopeState};
 use crate::observed::{CommitError, ItemStore, Snapshot};
 use async_trait::async_trait;
-use model::decision::{Decision, Number, ObservationRecord, native_hash};
+use model::decision::{Decision, Number, ObservationRecord, RelationRecord, native_hash};
 use model::query::{At, ChangeFilter, Filter, Order, Page, Paged};
 use model::{AgentId, Change, Item, ItemId, ItemState, Name, RelatedItem, Revision, SourceId};
 use names::Names;
@@ -172,9 +173,10 @@ impl ItemStore for SqliteItems {
         load::observations_of(connection, &self.names(), item)
     }
 
-    fn parts_of(&self, item: Number) -> Result<Vec<Number>, CommitError> {
+    fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, CommitError> {
         let mut deciding = self.shared.deciding.lock().unwrap_or_else(PoisonError::into_inner);
-        load::parts_of(deciding.connection()?, item)
+        let connection = deciding.connection()?;
+        load::relations_to(connection, &self.names(), item)
     }
 
     fn decided(&self) {
@@ -349,6 +351,7 @@ const fn state_number(state: ItemState) -> u8 {
         ItemState::Missing => 1,
         ItemState::Stale => 2,
         ItemState::Retired => 3,
+        ItemState::Merged => 4,
     }
 }
 

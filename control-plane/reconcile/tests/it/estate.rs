@@ -1,6 +1,8 @@
 //! A reconciler with a store in memory, and what a test asks of both.
 
-use model::decision::{Decision, Number, ObservationRecord, ObservationWrite, native_hash};
+use model::decision::{
+    Decision, Number, ObservationRecord, ObservationWrite, RelationRecord, WishRecord, native_hash,
+};
 use model::fold::{Statement, winners};
 use model::run::ContentHash;
 use model::{AgentId, Catalog, ItemId, ItemState, Name, Observation, SourceId, Timestamp, Value};
@@ -17,6 +19,10 @@ pub(crate) struct Memory {
     pub(crate) states: BTreeMap<Number, ItemState>,
     pub(crate) titles: BTreeMap<Number, String>,
     pub(crate) relations: BTreeSet<(Number, String, Number, Number)>,
+    pub(crate) absorbed: BTreeMap<Number, Number>,
+    pub(crate) wishes: Vec<WishRecord>,
+    pub(crate) possible: BTreeMap<(Number, Number), i32>,
+    records: BTreeMap<(Number, String, Number, Number), RelationRecord>,
     sources: BTreeMap<Number, SourceId>,
 }
 
@@ -25,13 +31,9 @@ impl Past for Memory {
         Ok(self.observations.values().filter(|record| record.item == item).cloned().collect())
     }
 
-    fn parts_of(&self, item: Number) -> Result<Vec<Number>, Error> {
-        Ok(self
-            .parents
-            .iter()
-            .filter(|(_, parent)| **parent == item)
-            .map(|(part, _)| *part)
-            .collect())
+    fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, Error> {
+        let leading_there = self.records.iter().filter(|(key, _)| key.2 == item);
+        Ok(leading_there.map(|(_, record)| record.clone()).collect())
     }
 }
 
@@ -53,6 +55,7 @@ impl Memory {
             let record = match write {
                 ObservationWrite::New(record)
                 | ObservationWrite::Moved(record)
+                | ObservationWrite::Reassigned(record)
                 | ObservationWrite::Next { record, .. } => record,
             };
             self.observations.insert(record.number, record.clone());
@@ -60,9 +63,36 @@ impl Memory {
         for end in &decision.relations_ended {
             let key = (end.from, end.verb.to_string(), end.to, end.owner);
             assert!(self.relations.remove(&key), "{key:?} ended without having begun");
+            self.records.remove(&key);
         }
         for begun in &decision.relations_begun {
-            self.relations.insert((begun.from, begun.verb.to_string(), begun.to, begun.owner));
+            let key = (begun.from, begun.verb.to_string(), begun.to, begun.owner);
+            assert!(self.relations.insert(key.clone()), "{key:?} began twice");
+            self.records.insert(key, begun.clone());
+        }
+        self.apply_identity(decision);
+    }
+
+    fn apply_identity(&mut self, decision: &Decision) {
+        for item in &decision.revived {
+            self.absorbed.remove(item);
+        }
+        for record in &decision.absorbed {
+            self.absorbed.insert(record.item, record.into);
+        }
+        for pair in &decision.possible_removed {
+            self.possible.remove(pair);
+        }
+        for record in &decision.possible {
+            self.possible.insert((record.one, record.other), record.bits);
+        }
+        self.wishes.retain(|wish| !decision.wishes_removed.contains(&wish.action));
+        self.wishes.extend(decision.wishes.iter().cloned());
+        for (item, state) in &self.states {
+            let sightings =
+                self.observations.values().filter(|record| record.item == *item).count();
+            assert_eq!(*state == ItemState::Merged, sightings == 0, "{item} is {state:?}");
+            assert_eq!(self.absorbed.contains_key(item), sightings == 0, "{item}");
         }
     }
 }
@@ -136,6 +166,17 @@ impl Estate {
         self.reconciler.begin(now);
         self.reconciler.sweep(&self.memory, now, 1000).unwrap();
         self.commit()
+    }
+
+    /// Whatever a person says, decided by itself.
+    pub(crate) fn say<T>(
+        &mut self,
+        when: Timestamp,
+        what: impl FnOnce(&mut Reconciler, &Memory) -> T,
+    ) -> (T, Decision) {
+        self.reconciler.begin(when);
+        let said = what(&mut self.reconciler, &self.memory);
+        (said, self.commit())
     }
 
     /// The item behind a native key.

@@ -9,3 +9,4 @@ mod estate;
 mod life;
 mod network;
 mod order;
+mod regroup;

@@ -23,13 +23,7 @@ pub(super) fn number_of(connection: &Connection, id: ItemId) -> rusqlite::Result
         .prepare_cached("SELECT number FROM item WHERE id = ?1")?
         .query_row([bytes], |row| row.get(0))
         .optional()?;
-    if own.is_some() {
-        return Ok(own);
-    }
-    connection
-        .prepare_cached("SELECT item FROM alias WHERE old = ?1")?
-        .query_row([bytes], |row| row.get(0))
-        .optional()
+    own.map(|own| super::identity::survivor(connection, own)).transpose()
 }
 
 /// The id of the item that a source calls by a native key of this hash. Items of their own come first in the index;

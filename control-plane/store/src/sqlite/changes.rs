@@ -160,6 +160,8 @@ fn what(names: &Names, row: &Row<'_>) -> Result<ChangeKind> {
         2 => ChangeKind::Related { verb: named()?, other: other()? },
         3 => ChangeKind::Unrelated { verb: named()?, other: other()? },
         4 => ChangeKind::StateChanged { before: state(9)?, after: state(10)? },
+        5 => ChangeKind::Merged { other: other()? },
+        6 => ChangeKind::Split { other: other()? },
         kind => return Err(corrupt(format!("kind {kind} of a change")).into()),
     })
 }

@@ -56,7 +56,7 @@ impl Question {
 /// Whether the filter asks for items in this state.
 pub(super) fn is_asked_state(filter: &Filter, state: ItemState) -> bool {
     if filter.states.is_empty() {
-        state != ItemState::Retired
+        !matches!(state, ItemState::Retired | ItemState::Merged)
     } else {
         filter.states.contains(&state)
     }

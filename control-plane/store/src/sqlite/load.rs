@@ -8,8 +8,8 @@ use crate::observed::{
 };
 use model::classes::{listening_endpoint, network_interface};
 use model::decision::{
-    CommittedRecord, EndpointRecord, Number, ObservationRecord, ScopeRecord, SourceRecord,
-    WaitingRecord,
+    CommittedRecord, EndpointRecord, Number, ObservationRecord, RelationRecord, ScopeRecord,
+    SourceRecord, WaitingRecord,
 };
 use model::run::CoverageReason;
 use model::{
@@ -92,6 +92,9 @@ pub(super) fn snapshot(connection: &Connection, names: &Names) -> Result<Snapsho
         endpoints: endpoints(connection, names)?,
         whole: whole(connection, names)?,
         committed: committed(connection)?,
+        absorbed: super::identity::absorbed(connection)?,
+        wishes: super::identity::wishes(connection)?,
+        possible: super::identity::possible(connection)?,
     })
 }
 
@@ -157,7 +160,8 @@ fn observations(connection: &Connection) -> Result<Vec<KnownObservation>> {
 }
 
 fn keys(connection: &Connection) -> Result<Vec<KnownKey>> {
-    let question = "SELECT hash, observation, item, key_type FROM identity_key";
+    let question = "SELECT k.hash, k.observation, o.native, k.key_type
+         FROM identity_key k JOIN observation o ON o.number = k.observation";
     let rows = all(connection, question, |row| {
         let key_type: String = row.get(3)?;
         // A type that a newer build knew is kept in the file and not used.
@@ -167,7 +171,7 @@ fn keys(connection: &Connection) -> Result<Vec<KnownKey>> {
                 hash: unsigned(row.get(0)?),
                 key_type,
                 observation: row.get(1)?,
-                item: row.get(2)?,
+                native: unsigned(row.get(2)?),
             }),
         })
     })?;
@@ -279,10 +283,29 @@ pub(super) fn observations_of(
     Ok(found)
 }
 
-pub(super) fn parts_of(connection: &Connection, item: Number) -> Result<Vec<Number>> {
-    let mut statement =
-        connection.prepare_cached("SELECT number FROM item WHERE parent = ?1 AND parent <> 0")?;
-    let found = statement.query_map([item], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+/// The relationships in force that lead to an item.
+pub(super) fn relations_to(
+    connection: &Connection,
+    names: &Names,
+    item: Number,
+) -> Result<Vec<RelationRecord>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT from_item, verb, to_item, source, owner, since, evidence FROM relation
+         WHERE to_item = ?1 AND until IS NULL",
+    )?;
+    let mut rows = statement.query([item])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(RelationRecord {
+            from: row.get(0)?,
+            verb: name(names, row.get(1)?)?,
+            to: row.get(2)?,
+            source: row.get(3)?,
+            owner: row.get(4)?,
+            since: Timestamp::from_millis(row.get(5)?),
+            evidence: row.get(6)?,
+        });
+    }
     Ok(found)
 }
 

@@ -48,6 +48,7 @@ pub(super) fn apply(
     readings(connection, names, decision)?;
     spool(connection, decision)?;
     findings(connection, decision)?;
+    super::identity::write(connection, decision)?;
     // Last, so that every name that was numbered on the way is in the same transaction.
     let mut insert =
         connection.prepare_cached("INSERT OR IGNORE INTO name(number, text) VALUES (?1, ?2)")?;
@@ -287,6 +288,12 @@ fn observations(connection: &Connection, names: &mut Names, decision: &Decision)
                 update_body.execute(params![record.number, buffer])?;
             }
             ObservationWrite::Moved(record) => update_observation(connection, record)?,
+            ObservationWrite::Reassigned(record) => {
+                update_observation(connection, record)?;
+                connection
+                    .prepare_cached("UPDATE identity_key SET item = ?2 WHERE observation = ?1")?
+                    .execute([record.number, record.item])?;
+            }
         }
     }
     Ok(())
@@ -449,6 +456,8 @@ pub(super) const fn kind_number(what: &ChangeWhat) -> u8 {
         ChangeWhat::Related { .. } => 2,
         ChangeWhat::Unrelated { .. } => 3,
         ChangeWhat::State { .. } => 4,
+        ChangeWhat::Merged { .. } => 5,
+        ChangeWhat::Split { .. } => 6,
     }
 }
 
@@ -501,6 +510,7 @@ fn parts_of_change(
         ChangeWhat::Related { verb, other } | ChangeWhat::Unrelated { verb, other } => {
             (numbered(names, verb), None, None, *other)
         }
+        ChangeWhat::Merged { other } | ChangeWhat::Split { other } => (0, None, None, *other),
         ChangeWhat::State { before, after } => {
             (0, Some(vec![state_number(*before)]), Some(vec![state_number(*after)]), 0)
         }
@@ -567,6 +577,11 @@ fn reject(connection: &Connection, decision: &Decision, record: &RejectedRecord)
 
 fn findings(connection: &Connection, decision: &Decision) -> Result<()> {
     let at = decision.recorded_at.millis();
+    for (one, other) in &decision.possible_removed {
+        connection
+            .prepare_cached("DELETE FROM possible_same_as WHERE one = ?1 AND other = ?2")?
+            .execute([one, other])?;
+    }
     for record in &decision.possible {
         connection
             .prepare_cached(
