@@ -46,13 +46,13 @@ const TEXT_LENGTH_MAX: usize = 1000;
 pub(super) fn guard(target: &Target) -> Option<Guard> {
     let mut guard = StatGuard::new();
     for (engine, path) in sockets(target) {
-        if std::fs::symlink_metadata(target.path(&path)).is_ok() {
+        if std::fs::symlink_metadata(target.link_path(&path)).is_ok() {
             return None;
         }
         guard.bytes(engine.as_bytes());
     }
     for path in [containerd::STATE, storage::CONTAINERS, storage::IMAGES] {
-        if std::fs::metadata(files::within(target, path)).is_ok() {
+        if std::fs::metadata(target.path(path)).is_ok() {
             return None;
         }
     }
@@ -102,12 +102,13 @@ fn sockets(target: &Target) -> Vec<(&'static str, String)> {
     for (engine, path) in SOCKETS {
         // /var/run is a link to /run nearly everywhere.
         let is_same = path.starts_with("/var/run")
-            && std::fs::symlink_metadata(target.path("/var/run")).is_ok_and(|m| m.is_symlink());
+            && std::fs::symlink_metadata(target.link_path("/var/run"))
+                .is_ok_and(|m| m.is_symlink());
         if !is_same {
             sockets.push((engine, path.to_owned()));
         }
     }
-    let users = files::list_dir(&files::within(target, "/run/user")).unwrap_or_default();
+    let users = files::list_dir(&target.path("/run/user")).unwrap_or_default();
     for user in users.iter().take(USERS_MAX) {
         for (engine, path) in USER_SOCKETS {
             sockets.push((engine, format!("/run/user/{user}/{path}")));

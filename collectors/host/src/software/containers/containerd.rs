@@ -36,7 +36,7 @@ struct Process {
 
 /// Reads the running containers; `None` when containerd is not there.
 pub(super) fn read(target: &Target) -> io::Result<Option<Vec<Container>>> {
-    let state = files::within(target, STATE);
+    let state = target.path(STATE);
     let namespaces = match files::list_dir(&state) {
         Ok(namespaces) => namespaces,
         Err(error) if files::refusal(&error) == files::Refusal::NotFound => return Ok(None),
@@ -44,16 +44,16 @@ pub(super) fn read(target: &Target) -> io::Result<Option<Vec<Container>>> {
     };
     let mut containers = Vec::new();
     for namespace in namespaces.iter().filter(|namespace| !OTHERS.contains(&namespace.as_str())) {
-        let folder = state.join(namespace);
+        let folder = target.below(&state, namespace);
         for id in files::list_dir(&folder)? {
             if containers.len() > ITEMS_MAX {
                 return Ok(Some(containers));
             }
-            let bundle = folder.join(&id);
-            let bytes = files::read_limited(&bundle.join("config.json"), FILE_BYTES_MAX)
+            let bundle = target.below(&folder, &id);
+            let bytes = files::read_limited(&target.below(&bundle, "config.json"), FILE_BYTES_MAX)
                 .unwrap_or_default();
             let mut container = parse(&bytes, namespace, &id);
-            container.pid = files::read_number(&bundle.join("init.pid"));
+            container.pid = files::read_number(&target.below(&bundle, "init.pid"));
             containers.push(container);
         }
     }

@@ -61,7 +61,7 @@ pub(super) fn read(target: &Target) -> io::Result<Option<Lists>> {
     for container in &mut containers {
         let scope = format!("libpod-{}.scope", container.id);
         let is_running =
-            CGROUPS.iter().any(|folder| files::within(target, folder).join(&scope).exists());
+            CGROUPS.iter().any(|folder| target.path(&format!("{folder}/{scope}")).exists());
         container.state =
             target.is_live().then(|| if is_running { "running" } else { "exited" }.to_owned());
     }
@@ -69,7 +69,7 @@ pub(super) fn read(target: &Target) -> io::Result<Option<Lists>> {
 }
 
 fn list(target: &Target, path: &str) -> io::Result<Option<Vec<u8>>> {
-    match files::read_limited(&files::within(target, path), FILE_BYTES_MAX) {
+    match files::read_limited(&target.path(path), FILE_BYTES_MAX) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if files::refusal(&error) == files::Refusal::NotFound => Ok(None),
         Err(error) => Err(error),
