@@ -1,0 +1,4 @@
+//! The vocabulary through its public surface, with input that nobody meant.
+
+#[cfg(test)]
+mod own_classes;
