@@ -197,6 +197,13 @@ impl View<'_> {
         }
     }
 
+    /// The id that a cloud shows in the firmware and to whoever asks its metadata service.
+    fn with_instance(&self, seen: &mut Sighting) {
+        if self.asset.kind == Kind::CloudInstance {
+            seen.identifiers.push((KeyType::CloudId, format!("aws/{}", self.asset.instance())));
+        }
+    }
+
     /// The agent reads everything as root.
     fn agent(&self, out: &mut Vec<Sighting>) {
         let agent = self.asset.agent(self.day);
@@ -210,14 +217,9 @@ impl View<'_> {
         let mut hardware = self.sighting((&agent, "host"), Class::Hardware, HARDWARE);
         self.with_uuid(&mut hardware);
         self.with_serial(&mut hardware, self.asset.serial());
-        match self.asset.kind {
-            Kind::CloudInstance => {
-                host.identifiers.push((KeyType::CloudId, format!("aws/{}", self.asset.instance())));
-            }
-            Kind::Server | Kind::Client => {
-                hardware.identifiers.push((KeyType::BoardSerial, self.asset.board_serial()));
-            }
-            _ => {}
+        self.with_instance(&mut host);
+        if matches!(self.asset.kind, Kind::Server | Kind::Client) {
+            hardware.identifiers.push((KeyType::BoardSerial, self.asset.board_serial()));
         }
         self.with_macs(&mut hardware);
         host.runs_on = Some(hardware.native_key.clone());
@@ -236,6 +238,9 @@ impl View<'_> {
         self.with_names(&mut host);
         self.with_macs(&mut host);
         self.with_ip(&mut host);
+        if self.rarely(4, 7_000) {
+            self.with_instance(&mut host);
+        }
         if self.asset.is_computer() && self.rarely(3, 6_000) {
             self.with_uuid(&mut host);
             let mut hardware = self.sighting((&site, &target), Class::Hardware, HARDWARE);
@@ -327,7 +332,7 @@ impl View<'_> {
         let target = format!("account-{}", self.asset.site());
         let instance = self.asset.instance();
         let mut host = self.sighting((&target, &instance), Class::Host, HOST);
-        host.identifiers.push((KeyType::CloudId, format!("aws/{instance}")));
+        self.with_instance(&mut host);
         self.with_macs(&mut host);
         self.with_ip(&mut host);
         if self.rarely(3, 8_000) {
@@ -340,7 +345,7 @@ impl View<'_> {
     /// A sweep knows an answering address; the hardware address only on its own segment.
     fn sweep(&self, out: &mut Vec<Sighting>) {
         let site = self.site();
-        let is_near = if self.asset.kind == Kind::Client { 9_500 } else { 7_000 };
+        let is_near = if self.asset.kind == Kind::Client { 9_500 } else { 8_800 };
         let mac = self.asset.macs(self.day).into_iter().next().filter(|_| self.rarely(3, is_near));
         let ip = self.asset.ip(self.day);
         let device = mac.clone().unwrap_or_else(|| ip.clone());
@@ -369,14 +374,17 @@ impl View<'_> {
         let target = self.target();
         let mut host = self.sighting(("cmdb", &target), Class::Host, HOST);
         host.identifiers.push((KeyType::HostName, self.asset.name(self.day)));
-        if self.rarely(3, 7_500) {
+        if self.rarely(3, 8_000) {
             host.identifiers.push((KeyType::Fqdn, self.asset.fqdn(self.day)));
         }
-        let (has_mac, has_uuid) = (self.rarely(4, 8_000), self.rarely(5, 4_500));
+        let (has_mac, has_uuid) = (self.rarely(4, 8_800), self.rarely(5, 4_500));
         let mac = self.asset.macs(self.day).into_iter().next().filter(|_| has_mac);
         host.identifiers.extend(mac.clone().map(|mac| (KeyType::MacAddress, mac)));
-        if self.rarely(6, 7_000) {
+        if self.rarely(6, 8_000) {
             self.with_ip(&mut host);
+        }
+        if self.rarely(7, 8_000) {
+            self.with_instance(&mut host);
         }
         if has_uuid && self.asset.is_computer() {
             self.with_uuid(&mut host);
