@@ -28,13 +28,24 @@ pub enum Field {
     Type,
 }
 
+/// One rule.
+#[derive(Clone, Copy, Debug)]
+pub enum Step {
+    /// An item with all these equal is it.
+    Find(&'static [Field]),
+    /// An item with all these equal that has no value of another field is it.
+    FindWithout(&'static [Field], Field),
+    /// What has all these is new when nothing before was it.
+    New(&'static [Field]),
+}
+
 /// A product's default rules.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {
     /// The name under which it is reported.
     pub name: &'static str,
-    /// The rules in their order; all fields of one have to be equal.
-    pub order: &'static [&'static [Field]],
+    /// The rules in their order.
+    pub order: &'static [Step],
     /// Whether a rule that finds several finds nothing.
     pub wants_unique: bool,
 }
@@ -48,19 +59,27 @@ pub const ALL: [Rules; 5] = [SERVICENOW, GLPI, DEVICE42, OPEN_AUDIT, CARTOGRAPHY
 pub const SERVICENOW: Rules = Rules {
     name: "servicenow_rules",
     order: &[
-        &[Field::Serial, Field::Type],
-        &[Field::Serial],
-        &[Field::Name],
-        &[Field::Mac, Field::Name],
+        Step::Find(&[Field::Serial, Field::Type]),
+        Step::Find(&[Field::Serial]),
+        Step::Find(&[Field::Name]),
+        Step::Find(&[Field::Mac, Field::Name]),
     ],
     wants_unique: false,
 };
 
-/// GLPI's rules for importing and linking computers that are active by default: serial and UUID, serial, UUID, name.
-/// Those by MAC address are there and switched off. Source: `src/RuleImportAsset.php` of glpi-project/glpi.
+/// GLPI's rules for importing and linking computers that are active by default: an item with serial number and UUID,
+/// one with the serial number and no UUID; then what has both is new; then by serial number, by name. Those by UUID
+/// alone and by MAC address are there and switched off. That nameless things are refused is left out.
+/// Source: the default rules in `src/RuleImportAsset.php` of glpi-project/glpi, version 10.
 pub const GLPI: Rules = Rules {
     name: "glpi_rules",
-    order: &[&[Field::Serial, Field::Uuid], &[Field::Serial], &[Field::Uuid], &[Field::Name]],
+    order: &[
+        Step::Find(&[Field::Serial, Field::Uuid]),
+        Step::FindWithout(&[Field::Serial], Field::Uuid),
+        Step::New(&[Field::Serial, Field::Uuid]),
+        Step::Find(&[Field::Serial]),
+        Step::Find(&[Field::Name]),
+    ],
     wants_unique: false,
 };
 
@@ -68,7 +87,7 @@ pub const GLPI: Rules = Rules {
 /// Source: docs.device42.com, *Unprocessed Device Records*.
 pub const DEVICE42: Rules = Rules {
     name: "device42_rules",
-    order: &[&[Field::Serial], &[Field::Uuid], &[Field::Name]],
+    order: &[Step::Find(&[Field::Serial]), Step::Find(&[Field::Uuid]), Step::Find(&[Field::Name])],
     wants_unique: false,
 };
 
@@ -78,14 +97,14 @@ pub const DEVICE42: Rules = Rules {
 pub const OPEN_AUDIT: Rules = Rules {
     name: "open_audit_rules",
     order: &[
-        &[Field::Name, Field::Uuid],
-        &[Field::Name, Field::MachineId],
-        &[Field::Name, Field::Serial],
-        &[Field::Fqdn],
-        &[Field::Serial, Field::Type],
-        &[Field::Serial],
-        &[Field::Mac],
-        &[Field::Name],
+        Step::Find(&[Field::Name, Field::Uuid]),
+        Step::Find(&[Field::Name, Field::MachineId]),
+        Step::Find(&[Field::Name, Field::Serial]),
+        Step::Find(&[Field::Fqdn]),
+        Step::Find(&[Field::Serial, Field::Type]),
+        Step::Find(&[Field::Serial]),
+        Step::Find(&[Field::Mac]),
+        Step::Find(&[Field::Name]),
     ],
     wants_unique: false,
 };
@@ -94,7 +113,7 @@ pub const OPEN_AUDIT: Rules = Rules {
 /// Source: cartography-cncf.github.io, *Ontology in Cartography*.
 pub const CARTOGRAPHY: Rules = Rules {
     name: "cartography_rules",
-    order: &[&[Field::Serial], &[Field::Name]],
+    order: &[Step::Find(&[Field::Serial]), Step::Find(&[Field::Name])],
     wants_unique: true,
 };
 
@@ -190,8 +209,7 @@ impl Matcher {
 
     /// Takes in a payload: finds its item by the first rule that matches, or makes a new one, and updates it.
     pub fn take(&mut self, payload: &Payload) {
-        let found = self.rules.order.iter().find_map(|rule| self.find(payload, rule));
-        let item = found.unwrap_or_else(|| {
+        let item = self.decide(payload).unwrap_or_else(|| {
             self.items.push(BTreeMap::new());
             self.items.len() - 1
         });
@@ -218,8 +236,29 @@ impl Matcher {
         }
     }
 
+    fn decide(&self, payload: &Payload) -> Option<usize> {
+        for step in self.rules.order {
+            match step {
+                Step::New(fields) if !payload.keys(fields).is_empty() => return None,
+                Step::New(_) => {}
+                Step::Find(fields) => {
+                    if let Some(item) = self.find(payload, fields, None) {
+                        return Some(item);
+                    }
+                }
+                Step::FindWithout(fields, lacking) => {
+                    if let Some(item) = self.find(payload, fields, Some(*lacking)) {
+                        return Some(item);
+                    }
+                }
+            }
+        }
+        None
+    }
+
     fn note(&mut self, payload: &Payload, item: usize) {
-        for rule in self.rules.order {
+        for step in self.rules.order {
+            let (Step::Find(rule) | Step::FindWithout(rule, _)) = step else { continue };
             for key in payload.keys(rule) {
                 let holders = self.keys.entry(key).or_default();
                 if !holders.contains(&item) && holders.len() < HOLDERS_MAX {
@@ -229,10 +268,17 @@ impl Matcher {
         }
     }
 
-    fn find(&self, payload: &Payload, rule: &[Field]) -> Option<usize> {
+    fn find(&self, payload: &Payload, rule: &[Field], lacking: Option<Field>) -> Option<usize> {
+        let lacks = |item: usize| {
+            let known = self.items.get(item);
+            lacking.is_none_or(|field| known.is_some_and(|known| !known.contains_key(&field)))
+        };
         for key in payload.keys(rule) {
             let Some(holders) = self.keys.get(&key) else { continue };
-            let mut current = holders.iter().copied().filter(|item| self.has(*item, payload, rule));
+            let mut current = holders
+                .iter()
+                .copied()
+                .filter(|item| self.has(*item, payload, rule) && lacks(*item));
             let first = current.next();
             if self.rules.wants_unique && current.next().is_some() {
                 continue;
@@ -319,9 +365,26 @@ mod tests {
     }
 
     #[test]
+    fn in_glpi_a_known_serial_number_with_another_uuid_is_another_computer() {
+        let found = run(
+            GLPI,
+            &[
+                payload(1, &[(Field::Serial, "a"), (Field::Name, "web")]),
+                payload(2, &[(Field::Serial, "a"), (Field::Uuid, "u"), (Field::Name, "web")]),
+                payload(3, &[(Field::Serial, "a"), (Field::Uuid, "v"), (Field::Name, "web")]),
+            ],
+        );
+        assert_eq!(found, [Some(0), Some(0), Some(1)]);
+    }
+
+    #[test]
     fn a_rule_of_two_fields_wants_both() {
         let found = run(
-            Rules { name: "both", order: &[&[Field::Mac, Field::Name]], wants_unique: false },
+            Rules {
+                name: "both",
+                order: &[Step::Find(&[Field::Mac, Field::Name])],
+                wants_unique: false,
+            },
             &[
                 payload(1, &[(Field::Mac, "m"), (Field::Name, "web")]),
                 payload(2, &[(Field::Mac, "m")]),
