@@ -6,7 +6,8 @@
 //! the references whole.
 
 /// The migrations in order.
-pub(crate) const MIGRATIONS: &[&str] = &[ITEMS, crate::fleet::SCHEMA, crate::users::SCHEMA];
+pub(crate) const MIGRATIONS: &[&str] =
+    &[ITEMS, crate::fleet::SCHEMA, crate::users::SCHEMA, crate::sqlite::HISTORY_SCHEMA];
 
 /// Items, observations and their history.
 ///
