@@ -1,6 +1,7 @@
 //! What the APIs work with, put together once at the start.
 
 use crate::api::auth::Accounts;
+use crate::api::rest::idempotency::Idempotency;
 use crate::fleet::{Fleet, LiveStreams};
 use environment::Clock;
 use model::Catalog;
@@ -38,6 +39,8 @@ pub struct App {
     pub streams: Arc<dyn LiveStreams>,
     /// People and access tokens.
     pub accounts: Arc<Accounts>,
+    /// Answers to requests that may be repeated.
+    pub idempotency: Arc<Idempotency>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How the console's port answers.

@@ -10,6 +10,7 @@ pub use state::{State, StateError, write_private};
 
 use crate::api::auth::Accounts;
 use crate::api::grpc::uplink::{Admission, UplinkParts};
+use crate::api::rest::idempotency::Idempotency;
 use crate::app::{App, ConsoleOptions};
 use crate::config::Settings;
 use crate::fleet::{Fleet, FleetParts};
@@ -233,6 +234,7 @@ fn app(
         catalog: Arc::clone(&state.catalog),
         streams: Arc::new(sessions.clone()),
         accounts: Arc::new(accounts),
+        idempotency: Arc::new(Idempotency::new(Arc::clone(&clock))),
         clock,
         options: Arc::new(options),
         stopping: CancellationToken::new(),

@@ -32,6 +32,10 @@ pub const ATTRIBUTES_MAX: usize = 256;
 /// Problems that are reported at once; more would hide the first.
 const PROBLEMS_MAX: usize = 20;
 
+/// Characters that are told of one problem: a sentence with the longest list of what may stand there. A value of the
+/// file stands in it, and may be as long as the file.
+const PROBLEM_CHARACTERS_MAX: usize = 1_000;
+
 /// The kinds that an attribute can be declared with.
 const KINDS: [Kind; 9] = [
     Kind::Boolean,
@@ -134,7 +138,7 @@ struct ForeignAttributeEntry {
 /// # Errors
 /// [`Invalid`] with every problem that was found; the catalog is unchanged then.
 pub fn extend(catalog: &mut Catalog, text: &str) -> Result<Added, Invalid> {
-    let mut reader = Reader { text, problems: Vec::new() };
+    let mut reader = Reader { text, problems: BTreeSet::new() };
     if text.len() > FILE_BYTES_MAX {
         reader.problem(
             0..0,
@@ -178,14 +182,26 @@ pub fn extend(catalog: &mut Catalog, text: &str) -> Result<Added, Invalid> {
 /// so each step goes on with whatever it has.
 struct Reader<'a> {
     text: &'a str,
-    problems: Vec<Problem>,
+    /// Where each begins, in bytes. Only the first are kept, whatever their number.
+    problems: BTreeSet<(usize, String)>,
 }
 
 impl Reader<'_> {
     fn problem(&mut self, place: Range<usize>, text: String) {
-        let before = self.text.as_bytes().get(..place.start).unwrap_or_default();
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
-        self.problems.push(Problem { line, text });
+        let cut = text.char_indices().nth(PROBLEM_CHARACTERS_MAX).map(|(place, _)| place);
+        let text = match cut.and_then(|place| text.get(..place)) {
+            Some(begin) => format!("{begin} …"),
+            None => text,
+        };
+        self.problems.insert((place.start, text));
+        if self.problems.len() > PROBLEMS_MAX {
+            self.problems.pop_last();
+        }
+    }
+
+    fn line(&self, place: usize) -> usize {
+        let before = self.text.as_bytes().get(..place).unwrap_or_default();
+        1 + before.iter().filter(|byte| **byte == b'\n').count()
     }
 
     fn check(&mut self, value: &Spanned<String>, check: impl Fn(&str) -> Result<(), String>) {
@@ -194,10 +210,15 @@ impl Reader<'_> {
         }
     }
 
-    fn invalid(mut self) -> Invalid {
-        self.problems.sort();
-        self.problems.truncate(PROBLEMS_MAX);
-        Invalid { problems: self.problems }
+    fn invalid(self) -> Invalid {
+        let problem = |(place, text): &(usize, String)| Problem {
+            line: self.line(*place),
+            text: text.clone(),
+        };
+        let mut problems: Vec<Problem> = self.problems.iter().map(problem).collect();
+        // Those of one line in the order of their words, so that the same file is told the same way.
+        problems.sort();
+        Invalid { problems }
     }
 
     /// The definition of a class; none when a class of that name is there.

@@ -1,4 +1,5 @@
-//! The relationships that items can have: name, inverse, allowed ends, cardinality, and whether a failure travels.
+//! The relationships that items can have: name, inverse, allowed ends, cardinality, whether a failure travels, and
+//! whether those at one end stand in for each other.
 //!
 //! `from` and `to` name classes; `*` allows every class. Declared once here; the APIs, the topology and the manual
 //! read it.
@@ -51,6 +52,29 @@ impl Failure {
     }
 }
 
+/// Whether an item outlives the failure of one of those whose failure travels to it along a relationship.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Redundancy {
+    /// Nothing stands in: each failure reaches it.
+    Alone,
+    /// As many may fail as the item itself states that it can lose; it states nothing: each failure reaches it.
+    Stated,
+    /// The others stand in as long as enough are left: one, unless the item states how many it needs.
+    AnyOne,
+}
+
+impl Redundancy {
+    /// The name that the APIs and the manual use.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Alone => "alone",
+            Self::Stated => "stated",
+            Self::AnyOne => "any_one",
+        }
+    }
+}
+
 /// One relationship, as data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RelationshipDefinition {
@@ -68,6 +92,8 @@ pub struct RelationshipDefinition {
     pub cardinality: Cardinality,
     /// Where a failure travels.
     pub failure: Failure,
+    /// Whether the end that a failure travels to outlives some of them.
+    pub redundancy: Redundancy,
     /// Whether a rule derives it from facts instead of a source stating it.
     pub is_derived: bool,
 }
@@ -88,10 +114,19 @@ impl RelationshipDefinition {
     }
 }
 
+macro_rules! redundancy {
+    () => {
+        Redundancy::Alone
+    };
+    ($redundancy:ident) => {
+        Redundancy::$redundancy
+    };
+}
+
 macro_rules! relationships {
     ($(
         $(#[doc = $doc:literal])+
-        $handle:ident: $name:literal / $inverse:literal, [$($from:literal),+] -> [$($to:literal),+], $cardinality:ident, $failure:ident, derived $derived:literal;
+        $handle:ident: $name:literal / $inverse:literal, [$($from:literal),+] -> [$($to:literal),+], $cardinality:ident, $failure:ident $($redundancy:ident)?, derived $derived:literal;
     )+) => {
         $(
             $(#[doc = $doc])+
@@ -108,6 +143,7 @@ macro_rules! relationships {
                 to: &[$($to),+],
                 cardinality: Cardinality::$cardinality,
                 failure: Failure::$failure,
+                redundancy: redundancy!($($redundancy)?),
                 is_derived: $derived,
             },
         )+];
@@ -124,7 +160,7 @@ relationships! {
     /// A process was started by, and is supervised as, a service unit.
     INSTANCE_OF: "instance_of" / "has_instance", ["process"] -> ["service_unit", "container"], ManyToOne, ToFirst, derived false;
     /// A process accepts connections on a listening endpoint.
-    LISTENS_ON: "listens_on" / "served_by", ["process"] -> ["listening_endpoint"], ManyToMany, ToSecond, derived false;
+    LISTENS_ON: "listens_on" / "served_by", ["process"] -> ["listening_endpoint"], ManyToMany, ToSecond AnyOne, derived false;
     /// A process has open connections to an endpoint.
     CONNECTS_TO: "connects_to" / "connected_from", ["process"] -> ["listening_endpoint", "remote_endpoint"], ManyToMany, ToFirst, derived false;
     /// What the first end does needs the second: derived from sockets, mounts and units.
@@ -134,9 +170,9 @@ relationships! {
     /// A container was made from an image.
     USES_IMAGE: "uses_image" / "image_of", ["container"] -> ["container_image"], ManyToOne, Stays, derived false;
     /// Data of the first end lies on the second.
-    STORED_ON: "stored_on" / "stores", ["*"] -> ["*"], ManyToMany, ToFirst, derived false;
+    STORED_ON: "stored_on" / "stores", ["*"] -> ["*"], ManyToMany, ToFirst Stated, derived false;
     /// A member of a bond, bridge, team, volume group or array.
-    MEMBER_OF: "member_of" / "has_member", ["*"] -> ["*"], ManyToMany, ToSecond, derived false;
+    MEMBER_OF: "member_of" / "has_member", ["*"] -> ["*"], ManyToMany, ToSecond AnyOne, derived false;
     /// An interface carries an address or lies on top of another interface.
     STACKED_ON: "stacked_on" / "carries", ["network_interface"] -> ["network_interface"], ManyToOne, ToFirst, derived false;
     /// An endpoint or service is secured by a certificate.
@@ -161,6 +197,13 @@ mod tests {
             assert!(seen.insert(relationship.name), "{}", relationship.name);
             assert!(seen.insert(relationship.inverse), "{}", relationship.inverse);
             assert!(relationship.doc.trim().ends_with('.'), "{}", relationship.name);
+        }
+    }
+
+    #[test]
+    fn only_where_a_failure_travels_can_something_stand_in() {
+        for relationship in ALL.iter().filter(|one| one.failure == Failure::Stays) {
+            assert_eq!(relationship.redundancy, Redundancy::Alone, "{}", relationship.name);
         }
     }
 

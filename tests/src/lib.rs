@@ -3,6 +3,7 @@
 //!
 //! Everything here drives the product from outside, by its binaries and its public APIs.
 
+pub mod estate;
 pub mod machines;
 pub mod process;
 pub mod report;

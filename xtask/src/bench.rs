@@ -55,6 +55,12 @@ const BENCHMARKS: &[Benchmark] = &[
         needs_product: true,
     },
     Benchmark {
+        name: "identity",
+        program: &["-p", "system-tests", "--bin", "bench-identity"],
+        rivals: &[],
+        needs_product: false,
+    },
+    Benchmark {
         name: "ingest",
         program: &["-p", "control-plane", "--example", "bench_ingest"],
         rivals: &[],

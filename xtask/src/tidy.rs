@@ -3,10 +3,15 @@
 //! Each rule is a function from text to complaints, with a test that shows a bad example failing. The layer table
 //! is read from ARCHITECTURE.md, so that what people read is what is checked.
 
+mod declared;
+mod dependencies;
 mod documents;
+mod fixtures;
 mod layers;
+mod leftovers;
 mod names;
 mod sources;
+mod spdx;
 
 use crate::{say, shell, workspace};
 use anyhow::{Context, Result};
@@ -56,12 +61,17 @@ pub(crate) fn run() -> Result<ExitCode> {
 fn check(root: &Path) -> Result<Vec<Complaint>> {
     let files = shell::tracked_files(root)?;
     let mut complaints = layers::check(root)?;
+    complaints.extend(dependencies::check(root)?);
+    complaints.extend(declared::check(&files, root));
     for path in &files {
         let size =
             std::fs::metadata(root.join(path)).with_context(|| path.display().to_string())?.len();
         complaints.extend(blob(path, size));
+        complaints.extend(leftovers::name(path));
         let Ok(text) = std::fs::read_to_string(root.join(path)) else { continue };
         complaints.extend(documents::machine_paths(path, &text, root));
+        complaints.extend(leftovers::words(path, &text));
+        complaints.extend(fixtures::check(path, &text));
         match path.extension().and_then(|extension| extension.to_str()) {
             Some("rs") => {
                 complaints.extend(sources::check(path, &text));

@@ -3,7 +3,7 @@
 //! Nothing is remembered for it: a decision is a function of what is known, so it is made again and its reasons are
 //! written down. Values come from the observations, weights from the rules.
 
-use crate::identity::{Reason, reasons, score};
+use crate::identity::{Reason, reasons, score, spelled};
 use crate::keys::KeySet;
 use crate::regroup::Frequencies;
 use crate::{Error, Past, Reconciler};
@@ -150,7 +150,7 @@ impl Reconciler {
                 keys: Vec::new(),
             });
             held.is_present |= record.absent_at.is_none();
-            for key in &record.seen.keys {
+            for key in &spelled(&record.seen.keys) {
                 if !held.keys.contains(key) && self.accepts(&record.seen.class, key.key_type) {
                     held.keys.push(key.clone());
                 }

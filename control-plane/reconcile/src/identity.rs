@@ -5,7 +5,23 @@
 
 use crate::keys::KeySet;
 use crate::rules::ClassRules;
-use model::{KeyType, Tier};
+use model::identity::{alternates, implied, is_implied_by};
+use model::{IdentityKey, KeyType, Tier};
+
+/// Keys with everything that they say in words of other sources: other spellings, and what follows from them.
+pub(crate) fn spelled(keys: &[IdentityKey]) -> Vec<IdentityKey> {
+    let mut found = keys.to_vec();
+    for key in keys {
+        found.extend(alternates(key));
+        for other in implied(key) {
+            found.extend(alternates(&other));
+            found.push(other);
+        }
+    }
+    found.sort();
+    found.dedup();
+    found
+}
 
 /// One reason for or against two sightings being one thing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +43,28 @@ fn leading(keys: &KeySet) -> (&KeySet, &KeySet) {
     keys.split_at_checked(end).unwrap_or((keys, &[]))
 }
 
-/// Why two sets of keys are, or are not, of one thing.
+/// Why two sets of keys are, or are not, of one thing. What only repeats a stronger reason is left out.
 pub(crate) fn reasons(
+    rules: &ClassRules,
+    keys: (&KeySet, &KeySet),
+    frequency: &mut dyn FnMut(KeyType, u64) -> usize,
+    mut each: impl FnMut(Reason),
+) {
+    let mut found: Vec<Reason> = Vec::new();
+    all_reasons(rules, keys, frequency, |reason| found.push(reason));
+    for reason in &found {
+        let is_repeated = found.iter().any(|strong| {
+            is_implied_by(reason.key_type, strong.key_type)
+                && strong.shared.is_some() == reason.shared.is_some()
+                && strong.bits.abs() >= reason.bits.abs()
+        });
+        if !is_repeated {
+            each(*reason);
+        }
+    }
+}
+
+fn all_reasons(
     rules: &ClassRules,
     (one, other): (&KeySet, &KeySet),
     frequency: &mut dyn FnMut(KeyType, u64) -> usize,

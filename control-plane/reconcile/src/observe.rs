@@ -1,6 +1,7 @@
 //! Taking in one observation: unchanged, changed, new, or back again.
 
 use crate::change::{Word, words_of};
+use crate::identity::spelled;
 use crate::index::{ItemSlot, Native, Sight, Slot};
 use crate::regroup::HOLDERS_MAX;
 use crate::{Error, Past, Reconciler};
@@ -158,7 +159,7 @@ impl Reconciler {
         if is_new {
             self.create(&record, item);
         }
-        self.add_keys(&record, &record.seen.keys)?;
+        self.add_keys(&record, &spelled(&record.seen.keys))?;
         if is_new {
             self.state_relations(&record, &record.seen.relations, is_new);
             self.note_network(&record, true);
@@ -254,8 +255,7 @@ impl Reconciler {
             return self.part_of(parent, seen, record.changed_at).map(Some);
         }
         let class = self.index.class_number(&seen.class);
-        let mut keys: Vec<(KeyType, u64)> = seen
-            .keys
+        let mut keys: Vec<(KeyType, u64)> = spelled(&seen.keys)
             .iter()
             .filter(|key| self.accepts(&seen.class, key.key_type))
             .map(|key| (key.key_type, key_hash(key)))
@@ -446,11 +446,15 @@ impl Reconciler {
         new: &ObservationRecord,
         all: &[ObservationRecord],
     ) -> Result<(), Error> {
-        for key in old.seen.keys.iter().filter(|key| !new.seen.keys.contains(key)) {
+        if old.seen.keys == new.seen.keys {
+            return Ok(());
+        }
+        let (before, after) = (spelled(&old.seen.keys), spelled(&new.seen.keys));
+        for key in before.iter().filter(|key| !after.contains(key)) {
             let hash = key_hash(key);
             self.decision.keys_removed.push((hash, old.number));
             let mut same = all.iter().filter(|record| record.native == old.native);
-            if !same.any(|record| record.seen.keys.contains(key)) {
+            if !same.any(|record| spelled(&record.seen.keys).contains(key)) {
                 // Whatever was grouped by that key is decided again.
                 self.dirty.extend(
                     all.iter()
@@ -461,7 +465,7 @@ impl Reconciler {
             }
         }
         let added: Vec<model::IdentityKey> =
-            new.seen.keys.iter().filter(|key| !old.seen.keys.contains(key)).cloned().collect();
+            after.into_iter().filter(|key| !before.contains(key)).collect();
         self.add_keys(new, &added)
     }
 

@@ -14,7 +14,7 @@ mod tokens;
 
 pub use layer::Caller;
 pub use login::{OpenedSession, SESSION_COOKIE, SESSION_LIFE};
-pub use policy::{Action, Level, Principal};
+pub use policy::{Action, Level, Means, Principal};
 pub use tokens::{NewAccessToken, TOKEN_LIFE_DEFAULT};
 
 use crate::rate::RateLimiter;

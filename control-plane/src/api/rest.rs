@@ -4,13 +4,16 @@
 //! unknown query parameter is an error, because a filter that is silently ignored shows the wrong things.
 
 pub mod agents;
+pub mod can;
 pub mod changes;
 pub mod classes;
+pub mod conditional;
 pub mod counts;
 pub mod events;
 pub mod extract;
 pub mod filter;
 pub mod findings;
+pub mod idempotency;
 pub mod items;
 pub mod onboarding;
 pub mod openapi;
@@ -27,6 +30,7 @@ pub fn router() -> Router<App> {
     Router::new()
         .route("/api/openapi.json", get(openapi::document))
         .route("/api/v1/session", get(session::show))
+        .route("/api/v1/can", get(can::show))
         .route("/api/v1/setup", post(session::set_up))
         .route("/api/v1/login", post(session::log_in))
         .route("/api/v1/logout", post(session::log_out))

@@ -47,27 +47,19 @@ pub(super) async fn load(store: &dyn ItemStore, parts: &Parts) -> Result<Loaded,
         ItemId::new_v7(clock.wall().into(), random.pop().unwrap_or_default())
     });
     let mut reconciler = Reconciler::new(Arc::clone(&parts.catalog), new_id);
-    let mut graph = Graph::new();
+    let graph = super::graph::graph_of(&snapshot);
     let mut state = State::default();
     for record in &snapshot.committed {
         state.committed.insert((record.agent, record.epoch, record.class), record.sequence);
     }
-    take_over(snapshot, &mut reconciler, &mut graph);
+    take_over(snapshot, &mut reconciler);
     Ok(Loaded { reconciler, graph, state })
 }
 
-fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler, graph: &mut Graph) {
+fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler) {
     snapshot.sources.into_iter().for_each(|record| reconciler.know(Known::Source(record)));
     snapshot.scopes.into_iter().for_each(|record| reconciler.know(Known::Scope(record)));
-    // Items first, all of them: a part can have a lower number than the item that it moved to.
-    for item in &snapshot.items {
-        graph.add_item(item.number, item.id, &item.class, 0);
-    }
     for item in snapshot.items {
-        if item.parent != 0 {
-            let verb = model::Name::Borrowed(model::relationships::PART_OF);
-            graph.relate(item.number, &verb, item.parent);
-        }
         reconciler.know(Known::Item {
             class: item.class,
             parent: item.parent,
@@ -94,7 +86,6 @@ fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler, graph: &mut Graph)
     snapshot.wishes.into_iter().for_each(|record| reconciler.know(Known::Wish(record)));
     snapshot.possible.into_iter().for_each(|record| reconciler.know(Known::Possible(record)));
     for relation in snapshot.relations {
-        graph.relate(relation.from, &relation.verb, relation.to);
         let (from, verb, to) = (relation.from, relation.verb, relation.to);
         reconciler.know(Known::Relation { from, verb, to, owner: relation.owner });
     }

@@ -17,6 +17,8 @@ use store::database::Database;
 use store::items::Items;
 use store::sqlite::SqliteItems;
 
+mod history;
+
 const EPOCH: u64 = 9;
 const INVENTORY: u32 = 1;
 

@@ -88,7 +88,7 @@ pub trait Items: Send + Sync {
     async fn count(&self, filter: &Filter, at: At) -> Result<u64, ReadError>;
 
     /// How many items of each class match the rest of the filter, most first.
-    async fn class_counts(&self, filter: &Filter) -> Result<Vec<(Name, u64)>, ReadError>;
+    async fn class_counts(&self, filter: &Filter, at: At) -> Result<Vec<(Name, u64)>, ReadError>;
 
     /// What an item relates to in both directions, parts (`contains`) included, a page at a time. No verb: all verbs.
     async fn related(

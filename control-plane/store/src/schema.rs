@@ -7,7 +7,13 @@
 
 /// The migrations in order.
 pub(crate) const MIGRATIONS: &[&str] =
-    &[ITEMS, crate::fleet::SCHEMA, crate::users::SCHEMA, crate::sqlite::identity::SCHEMA];
+    &[
+        ITEMS,
+        crate::fleet::SCHEMA,
+        crate::users::SCHEMA,
+        crate::sqlite::HISTORY_SCHEMA,
+        crate::sqlite::identity::SCHEMA,
+    ];
 
 /// Items, observations and their history.
 ///

@@ -3,17 +3,25 @@
 //! Invariants: everything read comes from committed state, one snapshot per question; the only writer is
 //! [`ItemStore::apply`]. Items are folded when they are read, from observations that lie in the file once.
 
+mod around;
 mod assemble;
 mod changes;
 mod codec;
 mod cursor;
+mod differences;
 mod find;
 mod findings;
+mod forget;
+mod history;
 pub(crate) mod identity;
 mod load;
+mod moments;
 mod names;
 mod relations;
+mod words;
 mod write;
+
+pub(crate) use history::SCHEMA as HISTORY_SCHEMA;
 
 use crate::database::Database;
 use crate::items::{Items, ReadError, ScopeState};
@@ -202,6 +210,7 @@ impl ItemStore for SqliteItems {
 impl Items for SqliteItems {
     async fn item(&self, id: ItemId, at: At) -> Result<Option<Item>, ReadError> {
         self.ask(move |connection, names| {
+            history::check(connection, at)?;
             let Some(number) = assemble::number_of(connection, id)? else { return Ok(None) };
             assemble::item(connection, names, number, at)
         })
@@ -211,6 +220,7 @@ impl Items for SqliteItems {
     async fn items(&self, ids: &[ItemId], at: At) -> Result<Vec<Item>, ReadError> {
         let ids = ids.to_vec();
         self.ask(move |connection, names| {
+            history::check(connection, at)?;
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {
                 if let Some(number) = assemble::number_of(connection, id)? {
@@ -248,8 +258,8 @@ impl Items for SqliteItems {
         Ok(counts.iter().map(|(_, count)| *count).sum())
     }
 
-    async fn class_counts(&self, filter: &Filter) -> Result<Vec<(Name, u64)>, ReadError> {
-        self.class_counts_at(filter, At::Now).await
+    async fn class_counts(&self, filter: &Filter, at: At) -> Result<Vec<(Name, u64)>, ReadError> {
+        self.class_counts_at(filter, at).await
     }
 
     async fn related(

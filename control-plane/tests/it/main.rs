@@ -26,6 +26,8 @@ mod live;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod repeated;
+#[cfg(test)]
 mod rest;
 #[cfg(test)]
 mod setup;

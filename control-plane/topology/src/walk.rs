@@ -1,11 +1,20 @@
-//! Walks over the graph: breadth first, without a limit of depth where failure travels, always with one of size.
+//! Walks along which failures travel: what suffers when items fail, and what an item needs.
 //!
-//! Invariants: a count is exact even when the list is cut, and a cut list says so; the order of an answer follows from
-//! the graph alone.
+//! Invariants: breadth first, without a limit of depth unless one is asked for; what has others that stand in for what
+//! failed is not reached before too few are left; a count is exact even when the list is cut; the order of an answer
+//! follows from the graph alone.
 
-use crate::graph::{Graph, Relation};
+use crate::Graph;
+use crate::adjacency::Relation;
+use crate::graph::{ANY_ONE, CARRIES, COUNTED, SUFFERS};
+use crate::place;
+use crate::scratch::Scratch;
+use model::Name;
 use model::decision::Number;
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::HashMap;
+
+/// Entries of a list behind which it is quicker to leap over those of one kind than to pass them.
+const LEAP_MIN: usize = 32;
 
 /// How far a walk goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,7 +30,7 @@ pub struct Limits {
 pub struct Step {
     /// The item.
     pub item: Number,
-    /// From where it was reached first; 0 for the start.
+    /// From where it was reached first.
     pub from: Number,
     /// How many relationships away.
     pub depth: u32,
@@ -30,10 +39,14 @@ pub struct Step {
 /// What a walk reached.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reached {
-    /// The items by distance, the start left out, at most as many as the limit says.
+    /// The items by distance and number, the start left out, at most as many as the limit says.
     pub steps: Vec<Step>,
     /// How many there are in all.
     pub count: usize,
+    /// How many there are at each distance, from 1 on.
+    pub rings: Vec<usize>,
+    /// How many there are of each class, most first.
+    pub classes: Vec<(Name, usize)>,
 }
 
 impl Reached {
@@ -44,166 +57,237 @@ impl Reached {
     }
 }
 
-/// The surroundings of an item.
+/// An item that lost some of those that stand in for each other, and goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Weakened {
+    /// The item.
+    pub item: Number,
+    /// How many are left to it.
+    pub left: u32,
+    /// How many it needs.
+    pub needed: u32,
+}
+
+/// What a failure does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Neighborhood {
-    /// The items.
+pub struct Impact {
+    /// What suffers.
     pub reached: Reached,
-    /// The relationships between the listed items, each once, from its first end.
-    pub relations: Vec<(Number, Relation)>,
+    /// What goes on with less than before, at most as many as the limit says.
+    pub weakened: Vec<Weakened>,
+    /// How many of those there are in all.
+    pub weakened_count: usize,
+}
+
+/// What an item needs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Dependencies {
+    /// What it needs, directly or through others.
+    pub reached: Reached,
+    /// For each listed item: whether its failure alone takes the item down for certain, nothing on the way standing in.
+    pub is_certain: Vec<bool>,
+    /// How many of all those are certain.
+    pub certain_count: usize,
+}
+
+/// Members of an item that stand in for each other: how many are left, and how many it needs.
+#[derive(Clone, Copy, Debug)]
+struct Members {
+    left: u32,
+    needed: u32,
 }
 
 impl Graph {
-    /// What suffers when an item fails.
+    /// What suffers when these items fail together.
     #[must_use]
-    pub fn impact(&self, item: Number, limits: Limits) -> Reached {
-        self.walk(item, limits, |relation| self.carries_failure(relation))
+    pub fn impact(&self, failed: &[Number], limits: Limits) -> Impact {
+        self.scratches.with(|scratch| {
+            let mut members: HashMap<(Number, u32), Members> = HashMap::new();
+            let ends = self.spread(scratch, (failed, CARRIES), limits.depth, |item, relation| {
+                self.is_tipped(&mut members, item, relation)
+            });
+            let mut weakened: Vec<Weakened> = members
+                .into_iter()
+                .filter(|((item, _), members)| {
+                    members.left >= members.needed && !scratch.seen.contains(*item)
+                })
+                .map(|((item, _), Members { left, needed })| Weakened { item, left, needed })
+                .collect();
+            weakened.sort_unstable();
+            // What lost members of two kinds is one item; it is told of the kind of which less is left.
+            weakened.dedup_by_key(|weakened| weakened.item);
+            let weakened_count = weakened.len();
+            weakened.truncate(limits.items);
+            Impact { reached: self.reached(scratch, &ends, limits.items), weakened, weakened_count }
+        })
     }
 
     /// What an item needs.
     #[must_use]
-    pub fn dependencies(&self, item: Number, limits: Limits) -> Reached {
-        self.walk(item, limits, |relation| self.suffers_failure(relation))
+    pub fn dependencies(&self, item: Number, limits: Limits) -> Dependencies {
+        let certain = self.scratches.with(|scratch| {
+            self.spread(scratch, (&[item], SUFFERS), limits.depth, |end, relation| {
+                self.is_alone(end, relation)
+            });
+            let mut certain: Vec<Number> =
+                scratch.queue.iter().skip(1).map(|(item, _)| *item).collect();
+            certain.sort_unstable();
+            certain
+        });
+        self.scratches.with(|scratch| {
+            let ends = self.spread(scratch, (&[item], SUFFERS), limits.depth, |_, _| true);
+            let reached = self.reached(scratch, &ends, limits.items);
+            let is_certain =
+                reached.steps.iter().map(|step| certain.binary_search(&step.item).is_ok());
+            Dependencies { is_certain: is_certain.collect(), certain_count: certain.len(), reached }
+        })
     }
 
-    /// What lies around an item, along every relationship.
-    #[must_use]
-    pub fn neighborhood(&self, item: Number, limits: Limits) -> Neighborhood {
-        let reached = self.walk(item, limits, |_| true);
-        let listed: BTreeSet<Number> =
-            reached.steps.iter().map(|step| step.item).chain([item]).collect();
-        let mut relations = Vec::new();
-        for end in &listed {
-            let mut own: Vec<Relation> = self
-                .relations(*end)
-                .iter()
-                .filter(|relation| relation.is_outgoing() && listed.contains(&relation.other))
-                .copied()
-                .collect();
-            own.sort_unstable();
-            relations.extend(own.into_iter().map(|relation| (*end, relation)));
-        }
-        Neighborhood { reached, relations }
-    }
-
-    /// A shortest way between two items along any relationships, both ends included.
-    #[must_use]
-    pub fn shortest_path(&self, one: Number, other: Number) -> Option<Vec<Number>> {
-        let mut reached_from: HashMap<Number, Number> = HashMap::from([(one, 0)]);
-        let mut waiting = VecDeque::from([one]);
-        while let Some(item) = waiting.pop_front() {
-            if item == other {
-                let mut path = vec![item];
-                let mut at = item;
-                while let Some(from) = reached_from.get(&at).copied().filter(|from| *from != 0) {
-                    path.push(from);
-                    at = from;
-                }
-                path.reverse();
-                return Some(path);
-            }
-            for next in self.ordered(item, |_| true) {
-                if let std::collections::hash_map::Entry::Vacant(place) = reached_from.entry(next) {
-                    place.insert(item);
-                    waiting.push_back(next);
-                }
+    /// Goes breadth first along relations with this flag where `reaches` agrees; gives where each ring ends in the
+    /// queue, that of the starts first. The items of a ring stand in the order of their numbers, each with the lowest
+    /// number from which it was reached.
+    pub(crate) fn spread(
+        &self,
+        scratch: &mut Scratch,
+        (starts, flag): (&[Number], u8),
+        depth_max: u32,
+        mut reaches: impl FnMut(Number, Relation) -> bool,
+    ) -> Vec<usize> {
+        let Scratch { seen, queue, .. } = scratch;
+        for start in starts {
+            if seen.insert(*start) {
+                queue.push((*start, 0));
             }
         }
-        None
+        queue.sort_unstable();
+        let mut ends = vec![queue.len()];
+        let mut begin = 0_usize;
+        while begin < queue.len() && place(depth_max) >= ends.len() {
+            let end = queue.len();
+            for at in begin..end {
+                let Some((item, _)) = queue.get(at).copied() else { break };
+                let mut list = self.adjacency.list(item);
+                while let Some((relation, rest)) = list.split_first() {
+                    list = rest;
+                    if self.flags(*relation) & flag == 0 {
+                        if rest.len() > LEAP_MIN {
+                            let kind = relation.kind();
+                            let same = rest.partition_point(|other| other.kind() == kind);
+                            list = rest.get(same..).unwrap_or_default();
+                        }
+                        continue;
+                    }
+                    let other = relation.other();
+                    if seen.contains(other)
+                        || self.hidden.contains(other)
+                        || !reaches(item, *relation)
+                    {
+                        continue;
+                    }
+                    seen.insert(other);
+                    queue.push((other, item));
+                }
+            }
+            if let Some(ring) = queue.get_mut(end..) {
+                ring.sort_unstable();
+            }
+            begin = end;
+            ends.push(queue.len());
+        }
+        ends
     }
 
-    fn ordered(&self, item: Number, follows: impl Fn(&Relation) -> bool) -> Vec<Number> {
-        let mut next: Vec<Number> = self
-            .relations(item)
-            .iter()
-            .filter(|relation| follows(relation))
-            .map(|relation| relation.other)
+    /// Whether the failure of `item` takes down the other end, by itself or as the last of those that could be lost.
+    fn is_tipped(
+        &self,
+        members: &mut HashMap<(Number, u32), Members>,
+        item: Number,
+        relation: Relation,
+    ) -> bool {
+        let flags = self.flags(relation);
+        let back = relation.reversed(item);
+        let end = relation.other();
+        if flags & COUNTED == 0 || (flags & ANY_ONE == 0 && !self.spare.contains_key(&end)) {
+            return true;
+        }
+        let held =
+            members.entry((end, back.kind())).or_insert_with(|| self.members(end, back, flags));
+        if self.is_active(item) {
+            held.left = held.left.saturating_sub(1);
+        }
+        held.left < held.needed
+    }
+
+    /// Whether nothing stands in for the other end, when it fails.
+    fn is_alone(&self, end: Number, relation: Relation) -> bool {
+        let flags = self.flags(relation);
+        if flags & COUNTED == 0 || (flags & ANY_ONE == 0 && !self.spare.contains_key(&end)) {
+            return true;
+        }
+        let members = self.members(end, relation, flags);
+        let lost = u32::from(self.is_active(relation.other()));
+        members.left.saturating_sub(lost) < members.needed
+    }
+
+    /// Those that stand in for each other at an item: as many are left as are active.
+    fn members(&self, item: Number, relation: Relation, flags: u8) -> Members {
+        let kind = relation.kind();
+        let list = self.adjacency.list(item);
+        let first = list.partition_point(|other| other.kind() < kind);
+        let same = list.get(first..).unwrap_or_default().iter();
+        let same = same.take_while(|other| other.kind() == kind).map(|other| other.other());
+        let (mut all, mut left) = (0_u32, 0_u32);
+        for member in same.filter(|member| !self.hidden.contains(*member)) {
+            all = all.saturating_add(1);
+            left = left.saturating_add(u32::from(self.is_active(member)));
+        }
+        let needed = match self.spare.get(&item) {
+            Some(spare) => all.saturating_sub(*spare).max(1),
+            None if flags & ANY_ONE != 0 => 1,
+            None => all,
+        };
+        Members { left, needed }
+    }
+
+    /// What the queue of a walk holds, as an answer.
+    pub(crate) fn reached(&self, scratch: &Scratch, ends: &[usize], items: usize) -> Reached {
+        let starts = ends.first().copied().unwrap_or(0);
+        let count = scratch.queue.len().saturating_sub(starts);
+        let mut steps = Vec::with_capacity(items.min(count));
+        let mut rings = Vec::with_capacity(ends.len());
+        for (depth, ring) in ends.windows(2).enumerate() {
+            let [begin, end] = ring else { break };
+            if begin == end {
+                break;
+            }
+            rings.push(end.saturating_sub(*begin));
+            let depth = u32::try_from(depth).unwrap_or(u32::MAX).saturating_add(1);
+            let listed = scratch.queue.get(*begin..*end).unwrap_or_default().iter();
+            let left = items.saturating_sub(steps.len());
+            steps.extend(listed.take(left).map(|(item, from)| Step {
+                item: *item,
+                from: *from,
+                depth,
+            }));
+        }
+        let reached = scratch.queue.iter().skip(starts).map(|(item, _)| *item);
+        Reached { steps, count, rings, classes: self.by_class(reached) }
+    }
+
+    /// How many of these items there are of each class, most first.
+    pub(crate) fn by_class(&self, items: impl Iterator<Item = Number>) -> Vec<(Name, usize)> {
+        let mut counts = vec![0_usize; self.classes.count()];
+        for item in items {
+            let class = self.class_number(item).map_or(usize::MAX, place);
+            if let Some(count) = counts.get_mut(class) {
+                *count = count.saturating_add(1);
+            }
+        }
+        let named = counts.into_iter().zip(0_u32..).filter(|(count, _)| *count > 0);
+        let mut named: Vec<(Name, usize)> = named
+            .filter_map(|(count, class)| Some((self.classes.text(class)?.clone(), count)))
             .collect();
-        next.sort_unstable();
-        next.dedup();
-        next
-    }
-
-    fn walk(&self, item: Number, limits: Limits, follows: impl Fn(&Relation) -> bool) -> Reached {
-        let mut answer = Reached::default();
-        let mut seen = BTreeSet::from([item]);
-        let mut waiting = VecDeque::from([Step { item, from: 0, depth: 0 }]);
-        while let Some(step) = waiting.pop_front() {
-            if step.from != 0 {
-                answer.count = answer.count.saturating_add(1);
-                if answer.steps.len() < limits.items {
-                    answer.steps.push(step);
-                }
-            }
-            if step.depth >= limits.depth {
-                continue;
-            }
-            for next in self.ordered(step.item, &follows) {
-                if seen.insert(next) {
-                    let depth = step.depth.saturating_add(1);
-                    waiting.push_back(Step { item: next, from: step.item, depth });
-                }
-            }
-        }
-        answer
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use model::{ItemId, Name};
-
-    const ALL: Limits = Limits { depth: u32::MAX, items: 100 };
-
-    /// A host (1) with a process (2) that listens on (3); a process (5) of host (4) connects there.
-    fn graph() -> Graph {
-        let mut graph = Graph::new();
-        let classes = ["host", "process", "listening_endpoint", "host", "process"];
-        for (index, (class, parent)) in classes.into_iter().zip([0, 1, 1, 0, 4]).enumerate() {
-            let number = u32::try_from(index).unwrap() + 1;
-            let id = ItemId::from_bytes([u8::try_from(number).unwrap(); 16]);
-            graph.add_item(number, id, &Name::Borrowed(class), parent);
-        }
-        graph.relate(2, &Name::Borrowed("listens_on"), 3);
-        graph.relate(5, &Name::Borrowed("connects_to"), 3);
-        graph
-    }
-
-    fn items(reached: &Reached) -> Vec<Number> {
-        reached.steps.iter().map(|step| step.item).collect()
-    }
-
-    #[test]
-    fn a_failing_process_takes_down_what_is_connected_to_its_listener() {
-        let graph = graph();
-        assert_eq!(items(&graph.impact(2, ALL)), [3, 5]);
-        assert_eq!(items(&graph.dependencies(5, ALL)), [3, 4, 1, 2]);
-    }
-
-    #[test]
-    fn a_cut_list_still_counts_everything() {
-        let reached = graph().neighborhood(1, Limits { depth: u32::MAX, items: 1 }).reached;
-        assert_eq!((reached.steps.len(), reached.count), (1, 4));
-        assert!(reached.is_cut());
-    }
-
-    #[test]
-    fn a_way_is_found_over_several_kinds_of_relationships() {
-        assert_eq!(graph().shortest_path(1, 4), Some(vec![1, 3, 5, 4]));
-        assert_eq!(graph().shortest_path(1, 99), None);
-    }
-
-    #[test]
-    fn a_relationship_that_two_state_ends_with_the_second() {
-        let mut graph = graph();
-        let verb = Name::Borrowed("connects_to");
-        graph.relate(5, &verb, 3);
-        let before = graph.relations_count();
-        graph.unrelate(5, &verb, 3);
-        assert_eq!(graph.relations_count(), before);
-        graph.unrelate(5, &verb, 3);
-        assert_eq!(graph.relations_count(), before - 1);
-        assert_eq!(items(&graph.impact(2, ALL)), [3]);
+        named.sort_by(|(one, many), (other, few)| few.cmp(many).then_with(|| one.cmp(other)));
+        named
     }
 }

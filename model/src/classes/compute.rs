@@ -6,7 +6,10 @@ ci_class! {
     /// An installed operating system and the machine that it makes of its hardware.
     mod host, class "host", label "Host", plural "Hosts",
     group Compute, icon "server", title "fqdn",
-    identity keys [AgentKey, CloudId, SmbiosUuid, MachineId, SshHostKey, MacAddress, Fqdn, HostName]
+    identity keys [
+        AgentKey, CloudId, SmbiosUuid, MachineId, SshHostKey, WindowsMachineGuid, KubernetesSystemUuid, MacAddress, Fqdn,
+        HostName, SystemName
+    ]
     {
         /// Host name with its domain, as the host itself says it.
         fact FQDN: String = "fqdn", "Host name";

@@ -6,7 +6,9 @@ ci_class! {
     /// A machine that can be touched, or what a hypervisor shows in its place: chassis, board and firmware.
     mod hardware, class "hardware", label "Hardware", plural "Hardware",
     group Hardware, icon "cpu", title "product_name",
-    identity keys [SmbiosUuid, ChassisSerial, BoardSerial, MacAddress]
+    identity keys [
+        SmbiosUuid, ChassisSerial, BoardSerial, SystemSerial, ServiceTag, TpmKey, PermanentMacAddress, MacAddress, AssetTag
+    ]
     {
         /// Vendor of the system.
         fact VENDOR: String = "vendor", "Vendor";

@@ -182,7 +182,7 @@ pub(super) fn find<'a>(blocks: &'a Blocks, target: &Target, path: &str) -> Optio
         return Some(block);
     }
     // `/dev/vg/root`, `/dev/disk/by-uuid/…` and the like are links to the kernel's name.
-    let link = std::fs::read_link(target.path(path)).ok()?;
+    let link = std::fs::read_link(target.link_path(path)).ok()?;
     blocks.get(link.file_name()?.to_str()?)
 }
 

@@ -3,7 +3,7 @@
 //! Only files are read: no metadata service is asked, because an agent that opens connections of its own accord
 //! would be a surprise on a host.
 
-use crate::files::{Refusal, read_to_string_limited, read_trimmed, refusal, within};
+use crate::files::{Refusal, read_to_string_limited, read_trimmed, refusal};
 use collector::{Run, Target};
 use model::classes::host;
 use model::{IdentityKey, KeyType, Observation, Realm};
@@ -17,7 +17,7 @@ const INSTANCE_DATA: &str = "/run/cloud-init/instance-data.json";
 /// Adds what is known of the cloud.
 pub(super) fn look(seen: &mut Observation, target: &Target, run: &mut Run<'_>) {
     let mut known = Cloud { provider: of_firmware(target), ..Cloud::default() };
-    match read_to_string_limited(&within(target, INSTANCE_DATA), INSTANCE_DATA_BYTES_MAX) {
+    match read_to_string_limited(&target.path(INSTANCE_DATA), INSTANCE_DATA_BYTES_MAX) {
         Ok(text) => match serde_json::from_str(&text) {
             Ok(data) => known.merge(instance_data(&data)),
             Err(error) => run.failed(INSTANCE_DATA, error),
@@ -26,7 +26,7 @@ pub(super) fn look(seen: &mut Observation, target: &Target, run: &mut Run<'_>) {
         Err(error) => run.failed(INSTANCE_DATA, error),
     }
     if known.instance_id.is_none() {
-        known.instance_id = read_trimmed(&within(target, "/var/lib/cloud/data/instance-id"))
+        known.instance_id = read_trimmed(&target.path("/var/lib/cloud/data/instance-id"))
             .filter(|id| is_instance_id(id));
     }
     if known.instance_id.is_none() {

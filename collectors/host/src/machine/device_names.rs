@@ -34,7 +34,7 @@ impl Names {
         }
         LISTS
             .iter()
-            .find_map(|path| crate::files::open_regular(&crate::files::within(target, path)).ok())
+            .find_map(|path| crate::files::open_regular(&target.path(path)).ok())
             .map(|file| {
                 Self::read(BufReader::with_capacity(64 * 1024, file.take(LIST_BYTES_MAX)), wanted)
             })

@@ -134,7 +134,10 @@ impl Pci {
                 read_trimmed(&path("revision"))
                     .map(|text| text.trim_start_matches("0x").to_owned()),
             )
-            .with_some(&pci_device::DRIVER, link_name(&path("driver")))
+            .with_some(
+                &pci_device::DRIVER,
+                link_name(&target.link_path(&format!("{PCI}/{}/driver", self.address))),
+            )
             .with_some(&pci_device::NUMA_NODE, node)
             .with_some(&pci_device::LINK, link);
         if is_gpu { accelerator(seen, target, &self.address) } else { seen }
@@ -192,7 +195,9 @@ fn usb(target: &Target, address: &str) -> Observation {
     });
     let mut drivers: Vec<String> = interfaces
         .iter()
-        .filter_map(|interface| link_name(&target.path(&format!("{directory}/{interface}/driver"))))
+        .filter_map(|interface| {
+            link_name(&target.link_path(&format!("{directory}/{interface}/driver")))
+        })
         .collect();
     drivers.sort();
     drivers.dedup();

@@ -110,7 +110,7 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
     }
     if !seen.facts.contains_key(drive::TRANSPORT.name()) {
         // Some drivers name their bus only by the subsystem of the device.
-        let subsystem = link_name(&path("device/subsystem"));
+        let subsystem = link_name(&target.link_path(&format!("{}/device/subsystem", block.sys)));
         seen = seen.with_some(&drive::TRANSPORT, subsystem.filter(|bus| bus == "virtio"));
     }
     seen

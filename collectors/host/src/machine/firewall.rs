@@ -5,7 +5,7 @@
 
 use super::netlink::{self, for_each_attribute};
 use super::system::{self, Question};
-use crate::files::{Refusal, read_to_string_limited, refusal, within};
+use crate::files::{Refusal, read_to_string_limited, refusal};
 use collector::Target;
 use model::Observation;
 use model::classes::host;
@@ -124,7 +124,7 @@ fn table(body: &[u8]) -> Option<String> {
 /// The managers that are installed, with whether they start with the system.
 fn managers(target: &Target) -> Vec<String> {
     let mut found = Vec::new();
-    let read = |path: &str| read_to_string_limited(&within(target, path), CONFIG_BYTES_MAX).ok();
+    let read = |path: &str| read_to_string_limited(&target.path(path), CONFIG_BYTES_MAX).ok();
     if let Some(text) = read("/etc/ufw/ufw.conf") {
         found.push(state("ufw", is_ufw_enabled(&text)));
     }
@@ -134,8 +134,7 @@ fn managers(target: &Target) -> Vec<String> {
     if read("/etc/nftables.conf").is_some() || read("/etc/sysconfig/nftables.conf").is_some() {
         found.push(state("nftables", is_wanted(target, "nftables.service")));
     }
-    if within(target, "/etc/iptables").is_dir() && is_wanted(target, "netfilter-persistent.service")
-    {
+    if target.path("/etc/iptables").is_dir() && is_wanted(target, "netfilter-persistent.service") {
         found.push(state("netfilter-persistent", true));
     }
     found.sort();
@@ -162,7 +161,7 @@ fn is_wanted(target: &Target, unit: &str) -> bool {
     ]
     .iter()
     .any(|wants| {
-        let link = target.path(&format!("/etc/systemd/system/{wants}/{unit}"));
+        let link = target.link_path(&format!("/etc/systemd/system/{wants}/{unit}"));
         std::fs::symlink_metadata(link).is_ok()
     })
 }

@@ -237,7 +237,7 @@ fn module_observation(name: &str, module: &smbios::MemoryModule) -> Observation 
 /// The memory that the kernel manages in blocks that can be plugged.
 fn memory_blocks(target: &Target) -> Option<u64> {
     let directory = target.path("/sys/devices/system/memory");
-    let size = read_trimmed(&directory.join("block_size_bytes"))?;
+    let size = read_trimmed(&target.below(&directory, "block_size_bytes"))?;
     let size = u64::from_str_radix(&size, 16).ok()?;
     let names = list_dir(&directory).ok()?;
     let count = names
@@ -255,7 +255,7 @@ fn vulnerabilities(seen: &mut Observation, target: &Target) {
         .into_iter()
         .take(VULNERABILITIES_MAX)
         .filter_map(|name| {
-            let state = read_trimmed(&directory.join(&name))?;
+            let state = read_trimmed(&target.below(&directory, &name))?;
             Some((name, Value::Text(state)))
         })
         .collect();

@@ -1,9 +1,7 @@
 //! The scope `host`: the installed operating system and the state that it is in.
 
 use super::{cloud, firewall, os, reboot, system, virtualization};
-use crate::files::{
-    list_dir, read_limited, read_number, read_to_string_limited, read_trimmed, within,
-};
+use crate::files::{list_dir, read_limited, read_number, read_to_string_limited, read_trimmed};
 use crate::redact::redact;
 use crate::{HARDWARE, HOST};
 use base64::Engine as _;
@@ -60,14 +58,14 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
 /// The short name, from the running kernel or, of an image, from its configuration.
 fn short_name(target: &Target) -> Option<String> {
     read_trimmed(&target.path("/proc/sys/kernel/hostname"))
-        .or_else(|| read_trimmed(&within(target, "/etc/hostname")))
+        .or_else(|| read_trimmed(&target.path("/etc/hostname")))
         .filter(|name| name != "(none)")
 }
 
 fn names(seen: &mut Observation, target: &Target) {
     let Some(name) = short_name(target) else { return };
     let hosts =
-        read_to_string_limited(&within(target, "/etc/hosts"), TEXT_BYTES_MAX).unwrap_or_default();
+        read_to_string_limited(&target.path("/etc/hosts"), TEXT_BYTES_MAX).unwrap_or_default();
     let full = os::canonical_name(&hosts, &name).unwrap_or_else(|| name.clone());
     let short = name.split('.').next().unwrap_or(&name);
     seen.set(&host::HOST_NAME, short);
@@ -78,13 +76,13 @@ fn release(seen: &mut Observation, target: &Target) {
     seen.set(&host::OS_FAMILY, "linux");
     let text = ["/etc/os-release", "/usr/lib/os-release"]
         .iter()
-        .find_map(|path| read_to_string_limited(&within(target, path), TEXT_BYTES_MAX).ok());
+        .find_map(|path| read_to_string_limited(&target.path(path), TEXT_BYTES_MAX).ok());
     let Some(text) = text else { return };
     let release = os::assignments(&text);
     let get = |name: &str| release.get(name).filter(|value| !value.is_empty()).cloned();
     // Debian writes its point release into a file of its own only.
     let version = match get("ID").as_deref() {
-        Some("debian") => read_trimmed(&within(target, "/etc/debian_version"))
+        Some("debian") => read_trimmed(&target.path("/etc/debian_version"))
             .filter(|version| version.starts_with(|letter: char| letter.is_ascii_digit()))
             .or_else(|| get("VERSION_ID")),
         _ => get("VERSION_ID").or_else(|| get("BUILD_ID")),
@@ -139,7 +137,7 @@ fn architecture(target: &Target) -> Option<String> {
     }
     const PROGRAM_HEAD_BYTES: usize = 20;
     ["/bin/sh", "/usr/lib/systemd/systemd", "/bin/busybox"].iter().find_map(|path| {
-        let head = read_limited(&within(target, path), PROGRAM_HEAD_BYTES).ok()?;
+        let head = read_limited(&target.path(path), PROGRAM_HEAD_BYTES).ok()?;
         os::architecture_of_program(&head).map(str::to_owned)
     })
 }
@@ -147,18 +145,17 @@ fn architecture(target: &Target) -> Option<String> {
 fn machine_id(target: &Target) -> Option<String> {
     ["/etc/machine-id", "/var/lib/dbus/machine-id"]
         .iter()
-        .find_map(|path| read_trimmed(&within(target, path)))
+        .find_map(|path| read_trimmed(&target.path(path)))
         .filter(|id| id.len() == 32 && id.bytes().all(|letter| letter.is_ascii_hexdigit()))
 }
 
 fn time_zone(target: &Target) -> Option<String> {
-    match std::fs::read_link(target.path("/etc/localtime")) {
+    match std::fs::read_link(target.link_path("/etc/localtime")) {
         Ok(link) => os::zone_of_link(link.to_str()?),
         // A copy of the zone's file has no name; without any file the C library uses UTC.
-        Err(_) => read_trimmed(&within(target, "/etc/timezone")).or_else(|| {
-            (!within(target, "/etc/localtime").exists()
-                && within(target, "/etc/os-release").exists())
-            .then(|| "UTC".to_owned())
+        Err(_) => read_trimmed(&target.path("/etc/timezone")).or_else(|| {
+            (!target.path("/etc/localtime").exists() && target.path("/etc/os-release").exists())
+                .then(|| "UTC".to_owned())
         }),
     }
 }
@@ -185,12 +182,12 @@ fn capacity(seen: &mut Observation, target: &Target) {
 }
 
 fn resolution(seen: &mut Observation, target: &Target) {
-    let text = read_to_string_limited(&within(target, "/etc/resolv.conf"), TEXT_BYTES_MAX);
+    let text = read_to_string_limited(&target.path("/etc/resolv.conf"), TEXT_BYTES_MAX);
     let Ok(text) = text else { return };
     let mut resolver = os::resolver(&text);
     // The stub of systemd-resolved hides the servers that it asks.
     if resolver.servers.iter().all(|server| server.starts_with("127.0.0.5")) {
-        let behind = within(target, "/run/systemd/resolve/resolv.conf");
+        let behind = target.path("/run/systemd/resolve/resolv.conf");
         if let Ok(text) = read_to_string_limited(&behind, TEXT_BYTES_MAX) {
             resolver = os::resolver(&text);
         }
@@ -263,15 +260,14 @@ fn evidence(seen: Observation, target: &Target) -> Observation {
 
 /// The fingerprints of the SSH server's keys, from their public halves.
 fn ssh_host_keys(target: &Target) -> Vec<String> {
-    let names = list_dir(&within(target, "/etc/ssh")).unwrap_or_default();
+    let names = list_dir(&target.path("/etc/ssh")).unwrap_or_default();
     names
         .iter()
         .filter(|name| name.starts_with("ssh_host_") && name.ends_with("_key.pub"))
         .take(SSH_HOST_KEYS_MAX)
         .filter_map(|name| {
-            let text =
-                read_to_string_limited(&within(target, &format!("/etc/ssh/{name}")), 16 * 1024)
-                    .ok()?;
+            let text = read_to_string_limited(&target.path(&format!("/etc/ssh/{name}")), 16 * 1024)
+                .ok()?;
             fingerprint(&text)
         })
         .collect()

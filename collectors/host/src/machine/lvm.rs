@@ -5,7 +5,7 @@
 
 use super::blocks::{Block, Blocks, Kind};
 use crate::HOST;
-use crate::files::{Refusal, list_dir, read_to_string_limited, refusal, within};
+use crate::files::{Refusal, list_dir, read_to_string_limited, refusal};
 use collector::{Run, Target};
 use model::classes::volume_group;
 use model::observation::part_key;
@@ -80,11 +80,11 @@ pub(super) fn report(
             group.lower.extend(lower.filter(|lower| lower.kind != Kind::Lvm).map(Block::key));
         }
     }
-    match list_dir(&within(target, BACKUP)) {
+    match list_dir(&target.path(BACKUP)) {
         Ok(names) => {
             for name in names.into_iter().take(GROUPS_MAX) {
                 match read_to_string_limited(
-                    &within(target, &format!("{BACKUP}/{name}")),
+                    &target.path(&format!("{BACKUP}/{name}")),
                     BACKUP_BYTES_MAX,
                 ) {
                     Ok(text) => {

@@ -101,12 +101,12 @@ pub(super) fn physical_addresses(target: &Target) -> Vec<String> {
     let mut found: Vec<String> = names
         .iter()
         .take(INTERFACES_MAX)
-        .map(|name| directory.join(name))
-        .filter(|interface| interface.join("device").exists())
+        .map(|name| target.below(&directory, name))
+        .filter(|interface| target.below(interface, "device").exists())
         .filter_map(|interface| {
             // A member of a bond shows the bond's address.
-            read_trimmed(&interface.join("bonding_slave/perm_hwaddr"))
-                .or_else(|| read_trimmed(&interface.join("address")))
+            read_trimmed(&target.below(&interface, "bonding_slave/perm_hwaddr"))
+                .or_else(|| read_trimmed(&target.below(&interface, "address")))
         })
         .collect();
     found.sort();
@@ -126,7 +126,7 @@ fn interface(
     names: &BTreeMap<u32, &str>,
 ) -> Observation {
     let sys = target.path(&format!("{CLASS_NET}/{}", link.name));
-    let has_device = sys.join("device").exists();
+    let has_device = target.below(&sys, "device").exists();
     let kind = interface_type(link, has_device);
     let mut seen = Observation::part(&network_interface::CLASS, HOST, &[&link.name])
         .with(&network_interface::INTERFACE_TYPE, kind)
@@ -143,7 +143,7 @@ fn interface(
         .with_some(&network_interface::TUNNEL_LOCAL, link.tunnel_local.map(|a| a.to_string()))
         .with_some(&network_interface::TUNNEL_REMOTE, link.tunnel_remote.map(|a| a.to_string()));
     if has_device {
-        device(&mut seen, &sys, link);
+        device(&mut seen, target, &sys, link);
     }
     let name_of = |index: Option<u32>| index.and_then(|index| names.get(&index)).copied();
     if let Some(active) = name_of(link.bond_active) {
@@ -173,21 +173,25 @@ fn interface(
 }
 
 /// Adds what the device under an interface says.
-fn device(seen: &mut Observation, sys: &std::path::Path, link: &Link) {
+fn device(seen: &mut Observation, target: &Target, sys: &std::path::Path, link: &Link) {
     // The kernel says -1 where there is no link, and refuses the question where the interface is down.
-    if let Some(megabits) = read_number(&sys.join("speed"))
+    if let Some(megabits) = read_number(&target.below(sys, "speed"))
         && megabits > 0
         && megabits < u64::from(u32::MAX)
     {
         seen.set(&network_interface::SPEED_BITS_PER_SECOND, megabits.saturating_mul(1_000_000));
     }
-    if let Some(duplex) = read_trimmed(&sys.join("duplex")).filter(|duplex| duplex != "unknown") {
+    if let Some(duplex) =
+        read_trimmed(&target.below(sys, "duplex")).filter(|duplex| duplex != "unknown")
+    {
         seen.set(&network_interface::DUPLEX, duplex);
     }
-    if let Some(driver) = link_name(&sys.join("device/driver")) {
+    let device = || target.link_path(&format!("{CLASS_NET}/{}/device", link.name));
+    let driver = || target.link_path(&format!("{CLASS_NET}/{}/device/driver", link.name));
+    if let Some(driver) = link_name(&driver()) {
         seen.set(&network_interface::DRIVER, driver);
     }
-    if let Some(address) = link.device.clone().or_else(|| link_name(&sys.join("device"))) {
+    if let Some(address) = link.device.clone().or_else(|| link_name(&device())) {
         seen.set(&network_interface::DEVICE_ADDRESS, address);
     }
 }

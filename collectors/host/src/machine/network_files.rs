@@ -20,7 +20,7 @@ pub(super) fn read(target: &Target) -> Network {
     let directory = target.path("/sys/class/net");
     let mut network = Network::default();
     for name in list_dir(&directory).unwrap_or_default().into_iter().take(INTERFACES_MAX) {
-        network.links.extend(link(&directory.join(&name), name));
+        network.links.extend(link(target, &target.below(&directory, &name), name));
     }
     let indexes: BTreeMap<&str, u32> =
         network.links.iter().map(|link| (link.name.as_str(), link.index)).collect();
@@ -33,34 +33,34 @@ pub(super) fn read(target: &Target) -> Network {
     network
 }
 
-fn link(sys: &Path, name: String) -> Option<Link> {
-    let number = |file: &str| read_number(&sys.join(file));
+fn link(target: &Target, sys: &Path, name: String) -> Option<Link> {
+    let place = |file: &str| target.below(sys, file);
+    let number = |file: &str| read_number(&place(file));
     let statistic = |file: &str| number(&format!("statistics/{file}")).unwrap_or(0);
-    let uevent = read_trimmed(&sys.join("uevent")).unwrap_or_default();
+    let uevent = read_trimmed(&place("uevent")).unwrap_or_default();
     let kind = uevent
         .lines()
         .find_map(|line| line.strip_prefix("DEVTYPE="))
         .filter(|kind| *kind != "wlan")
         .map(str::to_owned)
-        .or_else(|| sys.join("bridge").exists().then(|| "bridge".to_owned()))
-        .or_else(|| sys.join("bonding").exists().then(|| "bond".to_owned()))
-        .or_else(|| sys.join("tun_flags").exists().then(|| "tun".to_owned()));
+        .or_else(|| place("bridge").exists().then(|| "bridge".to_owned()))
+        .or_else(|| place("bonding").exists().then(|| "bond".to_owned()))
+        .or_else(|| place("tun_flags").exists().then(|| "tun".to_owned()));
     let index = u32::try_from(number("ifindex")?).ok()?;
     let lower = number("iflink").and_then(|lower| u32::try_from(lower).ok());
-    let flags = read_trimmed(&sys.join("flags"))
+    let flags = read_trimmed(&place("flags"))
         .and_then(|text| u32::from_str_radix(text.trim_start_matches("0x"), 16).ok());
     Some(Link {
         index,
         hardware_type: number("type").and_then(|kind| u16::try_from(kind).ok()).unwrap_or(0),
         flags: flags.unwrap_or(0),
-        mac: read_trimmed(&sys.join("address")).filter(|mac| mac != "00:00:00:00:00:00"),
+        mac: read_trimmed(&place("address")).filter(|mac| mac != "00:00:00:00:00:00"),
         permanent_mac: None,
         mtu: number("mtu").and_then(|mtu| u32::try_from(mtu).ok()),
         lower: lower.filter(|lower| *lower != index && *lower != 0),
-        master: read_number(&sys.join("master/ifindex"))
-            .and_then(|index| u32::try_from(index).ok()),
-        state: read_trimmed(&sys.join("operstate")).map(|state| state_number(&state)),
-        alias: read_trimmed(&sys.join("ifalias")),
+        master: read_number(&place("master/ifindex")).and_then(|index| u32::try_from(index).ok()),
+        state: read_trimmed(&place("operstate")).map(|state| state_number(&state)),
+        alias: read_trimmed(&place("ifalias")),
         kind,
         traffic: Some(Traffic {
             received_packets: statistic("rx_packets"),

@@ -130,34 +130,40 @@ fn packages(target: &Target) -> BTreeMap<String, Package> {
     let mut packages: BTreeMap<String, Package> = BTreeMap::new();
     for thread in online(target) {
         let base = target.path(&format!("{CPU}/cpu{thread}"));
+        let file = |name: &str| target.below(&base, name);
         // Virtual machines on ARM have no package ids: the kernel says -1, and they count as one package.
-        let socket = read_trimmed(&base.join("topology/physical_package_id"))
+        let socket = read_trimmed(&file("topology/physical_package_id"))
             .filter(|id| id != "-1")
             .unwrap_or_else(|| "0".to_owned());
-        let core = read_trimmed(&base.join("topology/core_cpus_list"))
-            .or_else(|| read_trimmed(&base.join("topology/thread_siblings_list")))
+        let core = read_trimmed(&file("topology/core_cpus_list"))
+            .or_else(|| read_trimmed(&file("topology/thread_siblings_list")))
             .unwrap_or_else(|| thread.to_string());
         let package = packages.entry(socket).or_default();
         package.threads.insert(thread);
         let is_first_of_core = package.cores.insert(core);
         if package.threads.len() == 1 {
-            package.clock_max_kilohertz = read_number(&base.join("cpufreq/cpuinfo_max_freq"));
-            package.clock_min_kilohertz = read_number(&base.join("cpufreq/cpuinfo_min_freq"));
+            package.clock_max_kilohertz = read_number(&file("cpufreq/cpuinfo_max_freq"));
+            package.clock_min_kilohertz = read_number(&file("cpufreq/cpuinfo_min_freq"));
         }
         if is_first_of_core {
-            caches(&base.join("cache"), thread, &mut package.caches);
+            caches(target, &file("cache"), thread, &mut package.caches);
         }
     }
     packages
 }
 
-fn caches(directory: &std::path::Path, thread: u32, found: &mut BTreeMap<(String, String), u64>) {
+fn caches(
+    target: &Target,
+    directory: &std::path::Path,
+    thread: u32,
+    found: &mut BTreeMap<(String, String), u64>,
+) {
     for index in 0..CACHES_MAX {
-        let cache = directory.join(format!("index{index}"));
-        let Some(level) = read_trimmed(&cache.join("level")) else { return };
-        let kind = read_trimmed(&cache.join("type")).unwrap_or_default();
-        let shared = read_trimmed(&cache.join("shared_cpu_list"));
-        let size = read_trimmed(&cache.join("size")).and_then(|text| cache_bytes(&text));
+        let cache = target.below(directory, &format!("index{index}"));
+        let Some(level) = read_trimmed(&target.below(&cache, "level")) else { return };
+        let kind = read_trimmed(&target.below(&cache, "type")).unwrap_or_default();
+        let shared = read_trimmed(&target.below(&cache, "shared_cpu_list"));
+        let size = read_trimmed(&target.below(&cache, "size")).and_then(|text| cache_bytes(&text));
         if let Some(size) = size {
             let shared = shared.unwrap_or_else(|| thread.to_string());
             found.insert((format!("{level}{kind}"), shared), size);
@@ -216,7 +222,8 @@ fn nodes(target: &Target) -> Vec<(u32, Vec<u32>)> {
         .iter()
         .filter_map(|name| {
             let number = name.strip_prefix("node")?.parse().ok()?;
-            let threads = read_trimmed(&directory.join(name).join("cpulist")).unwrap_or_default();
+            let threads = read_trimmed(&target.below(&directory, &format!("{name}/cpulist")))
+                .unwrap_or_default();
             Some((number, number_list(&threads, PROCESSORS_MAX)))
         })
         .collect();

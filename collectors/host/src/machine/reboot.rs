@@ -1,7 +1,7 @@
 //! Whether the running system waits for a restart to use what was installed.
 
 use super::os::compare_versions;
-use crate::files::{list_dir, read_to_string_limited, read_trimmed, within};
+use crate::files::{list_dir, read_to_string_limited, read_trimmed};
 use collector::Target;
 use model::Observation;
 use model::classes::host;
@@ -16,10 +16,10 @@ pub(super) fn look(seen: &mut Observation, target: &Target, is_container: bool) 
     let mut reasons = Vec::new();
     let flag = ["/run/reboot-required", "/var/run/reboot-required"]
         .iter()
-        .any(|path| within(target, path).exists());
+        .any(|path| target.path(path).exists());
     let packages = ["/run/reboot-required.pkgs", "/var/run/reboot-required.pkgs"]
         .iter()
-        .find_map(|path| read_to_string_limited(&within(target, path), LIST_BYTES_MAX).ok());
+        .find_map(|path| read_to_string_limited(&target.path(path), LIST_BYTES_MAX).ok());
     for name in packages.unwrap_or_default().lines().map(str::trim).filter(|name| !name.is_empty())
     {
         reasons.push(name.to_owned());
@@ -47,7 +47,7 @@ pub(super) fn look(seen: &mut Observation, target: &Target, is_container: bool) 
 
 /// The releases of the kernels that are installed.
 fn kernels(target: &Target) -> Vec<String> {
-    let boot = list_dir(&within(target, "/boot")).unwrap_or_default();
+    let boot = list_dir(&target.path("/boot")).unwrap_or_default();
     let mut releases: Vec<String> = boot
         .iter()
         .filter_map(|name| name.strip_prefix("vmlinuz-").or_else(|| name.strip_prefix("vmlinux-")))
@@ -56,8 +56,8 @@ fn kernels(target: &Target) -> Vec<String> {
         .collect();
     // Fedora and others keep the kernel beside its modules.
     for directory in ["/lib/modules", "/usr/lib/modules"] {
-        for release in list_dir(&within(target, directory)).unwrap_or_default() {
-            if within(target, &format!("{directory}/{release}/vmlinuz")).exists() {
+        for release in list_dir(&target.path(directory)).unwrap_or_default() {
+            if target.path(&format!("{directory}/{release}/vmlinuz")).exists() {
                 releases.push(release);
             }
         }

@@ -7,6 +7,7 @@ use model::catalog::Attribute;
 use model::classes::sensor;
 use model::{Coverage, Observation};
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 /// The most chips that are asked.
 const CHIPS_MAX: usize = 512;
@@ -22,8 +23,8 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
     }
     let mut taken = BTreeSet::new();
     for chip in list_dir(&hwmon).unwrap_or_default().into_iter().take(CHIPS_MAX) {
-        let directory = hwmon.join(&chip);
-        let Some(name) = read_trimmed(&directory.join("name")) else { continue };
+        let directory = target.below(&hwmon, &chip);
+        let Some(name) = read_trimmed(&target.below(&directory, "name")) else { continue };
         // Several drives or memory modules have chips of one name: their place tells them apart.
         let name = match link_name(&directory.join("device")) {
             Some(place) => format!("{name} {place}"),
@@ -33,13 +34,15 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
         let files = list_dir(&directory).unwrap_or_default();
         for file in files.iter().take(CHANNELS_MAX) {
             if let Some((channel, suffix)) = channel(file, &files) {
-                run.saw(hwmon_sensor(&directory, &name, channel, suffix));
+                let file = |suffix: &str| target.below(&directory, &format!("{channel}_{suffix}"));
+                run.saw(hwmon_sensor(&file, &name, channel, suffix));
             }
         }
     }
     for zone in list_dir(&thermal).unwrap_or_default().into_iter().take(CHIPS_MAX) {
         if zone.starts_with("thermal_zone") {
-            run.saw(thermal_zone(&thermal.join(&zone), &zone));
+            let directory = target.below(&thermal, &zone);
+            run.saw(thermal_zone(&|file| target.below(&directory, file), &zone));
         }
     }
     Ok(Coverage::complete())
@@ -73,12 +76,11 @@ fn number(path: &std::path::Path) -> Option<f64> {
 }
 
 fn hwmon_sensor(
-    directory: &std::path::Path,
+    file: &dyn Fn(&str) -> PathBuf,
     chip: &str,
     channel: &str,
     value: &str,
 ) -> Observation {
-    let file = |suffix: &str| directory.join(format!("{channel}_{suffix}"));
     let label = read_trimmed(&file("label")).unwrap_or_else(|| channel.to_owned());
     let mut seen = Observation::part(&sensor::CLASS, HARDWARE, &[chip, channel])
         .with(&sensor::LABEL, format!("{chip} {label}"));
@@ -97,11 +99,11 @@ fn hwmon_sensor(
     seen
 }
 
-fn thermal_zone(directory: &std::path::Path, zone: &str) -> Observation {
-    let kind = read_trimmed(&directory.join("type")).unwrap_or_else(|| zone.to_owned());
+fn thermal_zone(file: &dyn Fn(&str) -> PathBuf, zone: &str) -> Observation {
+    let kind = read_trimmed(&file("type")).unwrap_or_else(|| zone.to_owned());
     let mut seen =
         Observation::part(&sensor::CLASS, HARDWARE, &["thermal", zone]).with(&sensor::LABEL, kind);
-    if let Some(value) = number(&directory.join("temp")) {
+    if let Some(value) = number(&file("temp")) {
         seen.set(&sensor::TEMPERATURE_CELSIUS, value / 1000.0);
     }
     seen

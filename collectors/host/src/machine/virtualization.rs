@@ -3,7 +3,7 @@
 //! The names are those of systemd-detect-virt(1). Evidence is read from files; only the vendor string of the
 //! processor is asked of the processor itself, and only on the running host.
 
-use crate::files::{link_name, read_to_string_limited, read_trimmed, within};
+use crate::files::{link_name, read_to_string_limited, read_trimmed};
 use collector::Target;
 
 /// The longest cgroup or environment file of process 1 that is looked at.
@@ -34,7 +34,7 @@ pub(super) fn look(target: &Target, flags_hypervisor: bool) -> Surroundings {
 }
 
 fn container(target: &Target) -> Option<String> {
-    if let Some(named) = read_trimmed(&within(target, "/run/systemd/container")) {
+    if let Some(named) = read_trimmed(&target.path("/run/systemd/container")) {
         return Some(named);
     }
     let environment = target.path("/proc/1/environ");
@@ -45,7 +45,7 @@ fn container(target: &Target) -> Option<String> {
         return Some(named.to_owned());
     }
     for (file, name) in [("/run/.containerenv", "podman"), ("/.dockerenv", "docker")] {
-        if within(target, file).exists() && !is_in_first_namespaces(target) {
+        if target.path(file).exists() && !is_in_first_namespaces(target) {
             return Some(name.to_owned());
         }
     }
@@ -147,9 +147,9 @@ fn device_tree_hypervisor(target: &Target) -> Option<String> {
         _ => {}
     }
     // QEMU's firmware configuration device, where there is neither DMI nor a node for the hypervisor.
-    let has_fw_cfg = link_name(&target.path("/sys/bus/platform/drivers/qemu_fw_cfg/QEMU0002:00"))
-        .is_some()
-        || target.path("/proc/device-tree/fw-cfg").exists();
+    let has_fw_cfg =
+        link_name(&target.link_path("/sys/bus/platform/drivers/qemu_fw_cfg/QEMU0002:00")).is_some()
+            || target.path("/proc/device-tree/fw-cfg").exists();
     has_fw_cfg.then(|| "qemu".to_owned())
 }
 

@@ -30,7 +30,7 @@ const CLOSED_SHELLS: &[&str] = &["nologin", "false", "sync", "shutdown", "halt"]
 
 /// Names of the users by their numbers.
 pub(super) fn names_by_number(target: &Target) -> BTreeMap<u32, String> {
-    let text = files::read_to_string_limited(&files::within(target, "/etc/passwd"), FILE_BYTES_MAX);
+    let text = files::read_to_string_limited(&target.path("/etc/passwd"), FILE_BYTES_MAX);
     let users = passwd::users(&text.unwrap_or_default());
     let mut names = BTreeMap::new();
     for user in users {
@@ -44,16 +44,16 @@ pub(super) fn names_by_number(target: &Target) -> BTreeMap<u32, String> {
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     for path in ["/etc/passwd", "/etc/group", "/etc/shadow", "/etc/sudoers"] {
-        guard.path(&files::within(target, path));
+        guard.path(&target.path(path));
     }
-    guard.directory(&files::within(target, "/etc/sudoers.d"));
-    let text = files::read_to_string_limited(&files::within(target, "/etc/passwd"), FILE_BYTES_MAX);
+    guard.directory(target, &target.path("/etc/sudoers.d"));
+    let text = files::read_to_string_limited(&target.path("/etc/passwd"), FILE_BYTES_MAX);
     let mut seen = BTreeSet::new();
     for user in passwd::users(&text.unwrap_or_default()) {
         // Dozens of system accounts share a home.
         if has_home(&user) && seen.insert(user.home.clone()) {
             for file in KEY_FILES {
-                guard.path(&files::within(target, &user.home).join(file));
+                guard.path(&target.path(&format!("{}/{file}", user.home)));
             }
         }
     }
@@ -69,10 +69,7 @@ struct Sources {
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
-    let text = match files::read_to_string_limited(
-        &files::within(target, "/etc/passwd"),
-        FILE_BYTES_MAX,
-    ) {
+    let text = match files::read_to_string_limited(&target.path("/etc/passwd"), FILE_BYTES_MAX) {
         Ok(text) => text,
         Err(error) if files::refusal(&error) == Refusal::NotFound => {
             return Coverage::not_present("the target has no /etc/passwd");
@@ -83,8 +80,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         }
     };
     let users = passwd::users(&text);
-    let groups =
-        files::read_to_string_limited(&files::within(target, "/etc/group"), FILE_BYTES_MAX);
+    let groups = files::read_to_string_limited(&target.path("/etc/group"), FILE_BYTES_MAX);
     let groups = passwd::groups(&groups.unwrap_or_default());
     let mut sources = Sources { shadows: None, sudoers: None, denied: BTreeSet::new() };
     sources.read(target, run);
@@ -112,7 +108,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
 
 impl Sources {
     fn read(&mut self, target: &Target, run: &mut Run<'_>) {
-        match files::read_to_string_limited(&files::within(target, "/etc/shadow"), FILE_BYTES_MAX) {
+        match files::read_to_string_limited(&target.path("/etc/shadow"), FILE_BYTES_MAX) {
             Ok(text) => self.shadows = Some(passwd::shadows(&text)),
             Err(error) if files::refusal(&error) == Refusal::PermissionDenied => {
                 self.denied.insert("password states in /etc/shadow");
@@ -217,7 +213,7 @@ fn authorized_keys(
     let mut fingerprints = Vec::new();
     for file in KEY_FILES {
         match files::read_to_string_limited(
-            &files::within(target, &user.home).join(file),
+            &target.path(&format!("{}/{file}", user.home)),
             keys::FILE_BYTES_MAX,
         ) {
             Ok(text) => fingerprints.extend(keys::fingerprints(&text)),

@@ -36,7 +36,7 @@ pub(super) fn guard(target: &Target) -> Guard {
     let certificates = walk::walk_but(target, walk::ROOTS, walk::is_certificate_name, LINKS);
     for found in [configurations, certificates] {
         for path in found.folders.iter().chain(&found.files) {
-            guard.path(&files::within(target, path));
+            guard.path(&target.path(path));
         }
     }
     guard.finish()
@@ -54,7 +54,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     found.files.sort();
     let mut denied = found.denied;
     for path in &found.files {
-        match files::read_limited(&files::within(target, path), FILE_BYTES_MAX) {
+        match files::read_limited(&target.path(path), FILE_BYTES_MAX) {
             Ok(bytes) => see(run, path, &bytes, &uses),
             Err(error) => match files::refusal(&error) {
                 Refusal::NotFound => {}

@@ -1,13 +1,17 @@
-//! The scope `containers`: containers and images of Docker and Podman by their sockets, of Podman without one by
-//! its storage, and running containers of containerd by its state folders.
+//! The scope `containers`: containers and images of Docker and Podman by their sockets, of Podman also by its
+//! storage, and of containerd by its database and state folders.
 //!
 //! An engine whose socket may not be opened is reported as not looked at; one that is not there is not present.
+//! What Podman's storage says and its socket does not, such as a whole range of ports, is told from the storage.
 //!
 //! Deliberately not here: what runs inside (the scope `processes`), starting and stopping, pods (the cluster's).
 
+mod alive;
 mod api;
+mod bolt;
 mod containerd;
 mod http;
+mod libpod;
 mod storage;
 
 use crate::files::{self, Refusal, StatGuard};
@@ -17,7 +21,7 @@ use model::classes::{container, container_image};
 use model::observation::part_key;
 use model::run::CoverageReason;
 use model::{Coverage, Observation, RelationTarget, Value, relationships};
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 /// Sockets of the whole host: engine, path.
 const SOCKETS: [(&str, &str); 3] = [
@@ -30,10 +34,13 @@ const SOCKETS: [(&str, &str); 3] = [
 const USER_SOCKETS: [(&str, &str); 2] =
     [("docker", "docker.sock"), ("podman", "podman/podman.sock")];
 
+/// What Docker leaves on the disk while it does not run.
+const DOCKERS: &str = "/var/lib/docker/containers";
+
 /// The most users whose sockets are asked.
 const USERS_MAX: usize = 64;
 
-/// The most containers, and the most images, of one engine that are described.
+/// The most containers, and the most images, that are described.
 pub(super) const ITEMS_MAX: usize = 10_000;
 
 /// The most labels of a container that are kept.
@@ -46,24 +53,24 @@ const TEXT_LENGTH_MAX: usize = 1000;
 pub(super) fn guard(target: &Target) -> Option<Guard> {
     let mut guard = StatGuard::new();
     for (engine, path) in sockets(target) {
-        if std::fs::symlink_metadata(target.path(&path)).is_ok() {
+        if std::fs::symlink_metadata(target.link_path(&path)).is_ok() {
             return None;
         }
         guard.bytes(engine.as_bytes());
     }
-    for path in [containerd::STATE, storage::CONTAINERS, storage::IMAGES] {
-        if std::fs::metadata(files::within(target, path)).is_ok() {
-            return None;
-        }
-    }
-    Some(guard.finish())
+    let is_there = !containerd::places(target).is_empty()
+        || !storage::places(target).is_empty()
+        || std::fs::metadata(target.path(DOCKERS)).is_ok();
+    (!is_there).then(|| guard.finish())
 }
 
 /// What was learned, before the coverage is known.
 #[derive(Debug, Default)]
 struct Findings {
-    seen: BTreeSet<(&'static str, String)>,
-    is_present: bool,
+    containers: BTreeMap<(&'static str, String), Container>,
+    images: BTreeMap<(&'static str, String), Image>,
+    /// Engines that told what they have.
+    present: Vec<&'static str>,
     is_cut: bool,
     refused: Vec<(CoverageReason, String)>,
 }
@@ -71,29 +78,59 @@ struct Findings {
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut findings = Findings::default();
+    for place in storage::places(target) {
+        read_storage(target, &place, run, &mut findings);
+    }
+    for place in containerd::places(target) {
+        match place.read(target) {
+            Ok((containers, images)) => {
+                findings.is_present("containerd");
+                containers.into_iter().for_each(|found| findings.add("containerd", found));
+                images.into_iter().for_each(|image| findings.add_image("containerd", image));
+            }
+            Err(error) => findings.refuse(&place.root, &error),
+        }
+    }
     if target.is_live() {
         for (engine, path) in sockets(target) {
-            ask(engine, &path, run, &mut findings);
+            ask(target, (engine, &path), &mut findings);
         }
     }
-    match storage::read(target) {
-        Ok(Some((containers, images))) => {
-            findings.is_present = true;
-            findings.see("podman", containers, images, run);
-        }
-        Ok(None) => {}
-        Err(error) => findings.refuse(storage::CONTAINERS, &error),
+    if !findings.present.contains(&"docker")
+        && findings.refused.is_empty()
+        && !files::list_dir(&target.path(DOCKERS)).unwrap_or_default().is_empty()
+    {
+        let detail = format!(
+            "Docker does not run, and its containers in {DOCKERS} are only told while it does; start it"
+        );
+        findings.refused.push((CoverageReason::Unreachable, detail));
     }
-    match containerd::read(target) {
-        Ok(Some(containers)) => {
-            findings.is_present = true;
-            run.failed("images of containerd", "lie in its own database and are not looked at");
-            findings.see("containerd", containers, Vec::new(), run);
-        }
-        Ok(None) => {}
-        Err(error) => findings.refuse(containerd::STATE, &error),
+    findings.tell(run)
+}
+
+fn read_storage(
+    target: &Target,
+    place: &storage::Place,
+    run: &mut Run<'_>,
+    findings: &mut Findings,
+) {
+    let store = match place.read(target) {
+        Ok(Some(store)) => store,
+        Ok(None) => return,
+        Err(error) => return findings.refuse(&place.graph_root, &error),
+    };
+    findings.is_present("podman");
+    if store.is_sqlite && !store.containers.is_empty() {
+        run.failed(
+            format!("labels, ports and networks of the containers in {}", place.graph_root),
+            "lie in an SQLite database; Podman tells them by its socket: systemctl enable --now podman.socket",
+        );
     }
-    findings.coverage()
+    if let Some(error) = &store.trouble {
+        findings.refuse(&format!("the database of Podman in {}", place.graph_root), error);
+    }
+    store.containers.into_iter().for_each(|(engine, found)| findings.add(engine, found));
+    store.images.into_iter().for_each(|(engine, image)| findings.add_image(engine, image));
 }
 
 /// The sockets of engines that may be there.
@@ -102,12 +139,13 @@ fn sockets(target: &Target) -> Vec<(&'static str, String)> {
     for (engine, path) in SOCKETS {
         // /var/run is a link to /run nearly everywhere.
         let is_same = path.starts_with("/var/run")
-            && std::fs::symlink_metadata(target.path("/var/run")).is_ok_and(|m| m.is_symlink());
+            && std::fs::symlink_metadata(target.link_path("/var/run"))
+                .is_ok_and(|m| m.is_symlink());
         if !is_same {
             sockets.push((engine, path.to_owned()));
         }
     }
-    let users = files::list_dir(&files::within(target, "/run/user")).unwrap_or_default();
+    let users = files::list_dir(&target.path("/run/user")).unwrap_or_default();
     for user in users.iter().take(USERS_MAX) {
         for (engine, path) in USER_SOCKETS {
             sockets.push((engine, format!("/run/user/{user}/{path}")));
@@ -116,38 +154,64 @@ fn sockets(target: &Target) -> Vec<(&'static str, String)> {
     sockets
 }
 
-fn ask(engine: &'static str, path: &str, run: &mut Run<'_>, findings: &mut Findings) {
+fn ask(target: &Target, (engine, path): (&'static str, &str), findings: &mut Findings) {
     let result = http::get(path, "/containers/json?all=1").and_then(|containers| {
         let images = http::get(path, "/images/json")?;
         Ok((api::containers(&containers)?, api::images(&images)?))
     });
     match result {
         Ok((containers, images)) => {
-            findings.is_present = true;
-            findings.see(engine, containers, images, run);
+            findings.is_present(engine);
+            for mut container in containers {
+                if engine == "docker"
+                    && matches!(container.state.as_deref(), Some("running" | "paused"))
+                {
+                    container.pid = containerd::process_of_docker(target, &container.id);
+                }
+                findings.add(engine, container);
+            }
+            images.into_iter().for_each(|image| findings.add_image(engine, image));
         }
+        // Podman runs without a service: its storage told everything.
+        Err(error) if is_idle(&error) && findings.present.contains(&engine) => {}
         Err(error) => findings.refuse(path, &error),
     }
 }
 
+/// Whether a socket was left by a service that ended.
+fn is_idle(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::ConnectionRefused
+}
+
 impl Findings {
-    fn see(
-        &mut self,
-        engine: &'static str,
-        containers: Vec<Container>,
-        images: Vec<Image>,
-        run: &mut Run<'_>,
-    ) {
-        self.is_cut |= containers.len() > ITEMS_MAX || images.len() > ITEMS_MAX;
-        for image in images.into_iter().take(ITEMS_MAX) {
-            if self.seen.insert((engine, image.id.clone())) {
-                run.saw(observe_image(engine, image));
+    fn is_present(&mut self, engine: &'static str) {
+        self.present.push(engine);
+    }
+
+    /// Adds a container. Of one that is known already only what is not known is taken: storages are read before
+    /// sockets are asked, and tell more.
+    fn add(&mut self, engine: &'static str, found: Container) {
+        let count = self.containers.len();
+        match self.containers.entry((engine, found.id.clone())) {
+            std::collections::btree_map::Entry::Occupied(mut known) => {
+                let all = std::mem::take(known.get_mut()).or(found);
+                known.insert(all);
+            }
+            std::collections::btree_map::Entry::Vacant(_) if count >= ITEMS_MAX => {
+                self.is_cut = true;
+            }
+            std::collections::btree_map::Entry::Vacant(place) => {
+                place.insert(found);
             }
         }
-        for container in containers.into_iter().take(ITEMS_MAX) {
-            if self.seen.insert((engine, container.id.clone())) {
-                run.saw(observe_container(engine, container));
-            }
+    }
+
+    /// Adds an image; the one that was told first stays.
+    fn add_image(&mut self, engine: &'static str, image: Image) {
+        if self.images.len() >= ITEMS_MAX {
+            self.is_cut = true;
+        } else {
+            self.images.entry((engine, image.id.clone())).or_insert(image);
         }
     }
 
@@ -174,9 +238,21 @@ impl Findings {
         self.refused.push((reason, format!("{what} {remedy}")));
     }
 
+    /// Reports all that was found.
+    fn tell(mut self, run: &mut Run<'_>) -> Coverage {
+        for ((engine, _), image) in std::mem::take(&mut self.images) {
+            run.saw(observe_image(engine, image));
+        }
+        for ((engine, _), container) in std::mem::take(&mut self.containers) {
+            run.saw(observe_container(engine, container));
+        }
+        self.coverage()
+    }
+
     fn coverage(self) -> Coverage {
+        let is_present = !self.present.is_empty();
         if let Some((reason, detail)) = self.refused.into_iter().next() {
-            return if self.is_present {
+            return if is_present {
                 Coverage::partial(reason, detail)
             } else {
                 Coverage::not_looked_at(reason, detail)
@@ -186,7 +262,7 @@ impl Findings {
             let detail = format!("more than {ITEMS_MAX} containers or images");
             return Coverage::partial(CoverageReason::LimitReached, detail);
         }
-        if self.is_present {
+        if is_present {
             return Coverage::complete();
         }
         Coverage::not_present("no container engine: neither Docker, Podman nor containerd")
@@ -220,7 +296,7 @@ fn observe_container(engine: &'static str, found: Container) -> Observation {
             let value = Value::Text(masked_label(&name, &value));
             (name, value)
         });
-        seen.set(&container::LABELS, labels.collect::<std::collections::BTreeMap<_, _>>());
+        seen.set(&container::LABELS, labels.collect::<BTreeMap<_, _>>());
     }
     if let Some(image) = found.image_id {
         let key = part_key(&container_image::CLASS, crate::HOST, &[engine, &image]);
@@ -257,9 +333,36 @@ mod tests {
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)).reason, CoverageReason::NotPresent);
         assert!(guard(&target).is_some());
-        let state = place.path().join(containerd::STATE.trim_start_matches('/'));
-        std::fs::create_dir_all(state).unwrap();
+        std::fs::create_dir_all(place.path().join("var/lib/containerd")).unwrap();
         assert!(guard(&target).is_none());
+    }
+
+    #[test]
+    fn a_docker_that_does_not_run_keeps_its_containers() {
+        let place = tempfile::tempdir().unwrap();
+        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        std::fs::create_dir_all(place.path().join("var/lib/docker/containers/aabb")).unwrap();
+        let mut seen = Vec::new();
+        let coverage = collect(&target, &mut Run::new(&mut seen));
+        assert_eq!(coverage.reason, CoverageReason::Unreachable);
+        assert!(guard(&target).is_none());
+    }
+
+    #[test]
+    fn what_one_way_of_looking_leaves_open_another_one_fills() {
+        let mut findings = Findings::default();
+        let container = |ports: Option<&str>, status: Option<&str>| Container {
+            id: "aa".to_owned(),
+            name: "web".to_owned(),
+            ports: ports.map(|port| vec![port.to_owned()]),
+            status: status.map(str::to_owned),
+            ..Container::default()
+        };
+        findings.add("podman", container(Some("80/tcp"), None));
+        findings.add("podman", container(Some("90/tcp"), Some("Up")));
+        let known = &findings.containers[&("podman", "aa".to_owned())];
+        assert_eq!(known.ports.as_deref(), Some(&["80/tcp".to_owned()][..]));
+        assert_eq!(known.status.as_deref(), Some("Up"));
     }
 
     #[test]

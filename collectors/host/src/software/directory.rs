@@ -1,19 +1,20 @@
 //! An open directory below which many small files are read by relative name.
 //!
 //! The scope `processes` opens some thousand files of /proc per look; relative names spare the kernel the walk from
-//! the root and us the building of paths. This is the only module of the software half with unsafe code: four
-//! system calls that the standard library does not have.
+//! the root and us the building of paths. In the tree of another host the kernel itself refuses every name that leads
+//! out of the directory (`openat2(2)`, `RESOLVE_BENEATH`); a kernel without that call sees nothing of such a tree.
 
 #![expect(
     unsafe_code,
-    reason = "openat, readlinkat and getdents64 have no safe form in the standard library"
+    reason = "openat, openat2, readlinkat, fstatat and getdents64 have no safe form in the standard library"
 )]
 
+use collector::Target;
 use std::ffi::CStr;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::path::Path;
+use std::os::unix::fs::MetadataExt;
 
 /// The longest name below the directory; `4194304/task/4194304/fdinfo/1048576` stays far below it.
 const NAME_LENGTH_MAX: usize = 256;
@@ -21,35 +22,42 @@ const NAME_LENGTH_MAX: usize = 256;
 /// Names are listed in steps of this many bytes.
 const LISTING_BYTES: usize = 32 * 1024;
 
+/// How files are opened: reading a FIFO must not wait for its writer.
+const OPEN_FLAGS: i32 = libc::O_RDONLY | libc::O_NONBLOCK;
+
 /// An open directory.
 #[derive(Debug)]
-pub(super) struct Directory(OwnedFd);
+pub(super) struct Directory {
+    descriptor: OwnedFd,
+    /// Whether it is of another host, so that its links must not lead out of it.
+    is_confined: bool,
+}
 
 impl Directory {
-    /// Opens a directory by its path.
-    pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+    /// Opens a directory of the target by its absolute path.
+    pub(super) fn open(target: &Target, absolute: &str) -> io::Result<Self> {
+        let file = File::open(target.path(absolute))?;
         if !file.metadata()?.is_dir() {
             return Err(io::Error::from(io::ErrorKind::NotADirectory));
         }
-        Ok(Self(file.into()))
+        Ok(Self { descriptor: file.into(), is_confined: !target.is_live() })
     }
 
     /// Opens a directory below this one.
     pub(super) fn open_below(&self, name: &str) -> io::Result<Self> {
-        self.open_at(name, libc::O_RDONLY | libc::O_DIRECTORY).map(Self)
+        let descriptor = self.open_at(name, OPEN_FLAGS | libc::O_DIRECTORY)?;
+        Ok(Self { descriptor, is_confined: self.is_confined })
     }
 
     fn open_at(&self, name: &str, flags: i32) -> io::Result<OwnedFd> {
         let mut place = [0; NAME_LENGTH_MAX];
         let name = terminated(name, &mut place)?;
-        // SAFETY: the descriptor is open and the name ends in NUL; the call keeps neither.
-        let descriptor = unsafe {
-            libc::openat(
-                self.0.as_raw_fd(),
-                name.as_ptr(),
-                flags | libc::O_CLOEXEC | libc::O_NONBLOCK,
-            )
+        let flags = flags | libc::O_CLOEXEC;
+        let descriptor = if self.is_confined {
+            self.open_confined(name, flags)?
+        } else {
+            // SAFETY: the descriptor is open and the name ends in NUL; the call keeps neither.
+            unsafe { libc::openat(self.descriptor.as_raw_fd(), name.as_ptr(), flags) }
         };
         if descriptor < 0 {
             return Err(io::Error::last_os_error());
@@ -58,10 +66,29 @@ impl Directory {
         Ok(unsafe { OwnedFd::from_raw_fd(descriptor) })
     }
 
+    /// The descriptor that the kernel gives for a name that stays below this directory; negative for an error.
+    fn open_confined(&self, name: &CStr, flags: i32) -> io::Result<i32> {
+        // SAFETY: all zeros are a valid `open_how`.
+        let mut how: libc::open_how = unsafe { std::mem::zeroed() };
+        how.flags = u64::from(flags.cast_unsigned());
+        how.resolve = libc::RESOLVE_BENEATH;
+        // SAFETY: the descriptor is open, the name ends in NUL, and the structure is as long as is said.
+        let descriptor = unsafe {
+            libc::syscall(
+                libc::SYS_openat2,
+                self.descriptor.as_raw_fd(),
+                name.as_ptr(),
+                &raw const how,
+                size_of::<libc::open_how>(),
+            )
+        };
+        i32::try_from(descriptor).map_err(io::Error::other)
+    }
+
     /// Reads at most `limit` bytes of a file below this directory into `buffer`, replacing its contents.
     pub(super) fn read(&self, name: &str, limit: usize, buffer: &mut Vec<u8>) -> io::Result<()> {
         buffer.clear();
-        let mut file = File::from(self.open_at(name, libc::O_RDONLY)?);
+        let mut file = File::from(self.open_at(name, OPEN_FLAGS)?);
         buffer.resize(limit.min(4096), 0);
         let mut filled = 0;
         loop {
@@ -88,12 +115,15 @@ impl Directory {
 
     /// What a symbolic link below this directory says; cut at the size of `place`.
     pub(super) fn link<'a>(&self, name: &str, place: &'a mut [u8]) -> io::Result<&'a [u8]> {
+        if let Some((folder, name)) = name.rsplit_once('/').filter(|_| self.is_confined) {
+            return self.open_below(folder)?.link(name, place);
+        }
         let mut name_place = [0; NAME_LENGTH_MAX];
         let name = terminated(name, &mut name_place)?;
         // SAFETY: the descriptor is open, the name ends in NUL, and the kernel writes at most `place.len()` bytes.
         let count = unsafe {
             libc::readlinkat(
-                self.0.as_raw_fd(),
+                self.descriptor.as_raw_fd(),
                 name.as_ptr(),
                 place.as_mut_ptr().cast(),
                 place.len(),
@@ -105,17 +135,25 @@ impl Directory {
 
     /// The owner of a file below this directory.
     pub(super) fn owner(&self, name: &str) -> io::Result<u32> {
+        if self.is_confined {
+            return Ok(File::from(self.open_at(name, libc::O_PATH)?).metadata()?.uid());
+        }
+        self.status(name).map(|status| status.st_uid)
+    }
+
+    fn status(&self, name: &str) -> io::Result<libc::stat> {
         let mut place = [0; NAME_LENGTH_MAX];
         let name = terminated(name, &mut place)?;
         // SAFETY: an all-zero `stat` is a valid one; the kernel overwrites it.
         let mut status: libc::stat = unsafe { std::mem::zeroed() };
         // SAFETY: the descriptor is open, the name ends in NUL, and `status` is ours for the length of the call.
-        let result =
-            unsafe { libc::fstatat(self.0.as_raw_fd(), name.as_ptr(), &raw mut status, 0) };
+        let result = unsafe {
+            libc::fstatat(self.descriptor.as_raw_fd(), name.as_ptr(), &raw mut status, 0)
+        };
         if result < 0 {
             return Err(io::Error::last_os_error());
         }
-        Ok(status.st_uid)
+        Ok(status)
     }
 
     /// Calls `each` with the name of every entry but `.` and `..`, until it says `false`. To be called once.
@@ -127,7 +165,7 @@ impl Directory {
             let count = unsafe {
                 libc::syscall(
                     libc::SYS_getdents64,
-                    self.0.as_raw_fd(),
+                    self.descriptor.as_raw_fd(),
                     place.as_mut_ptr(),
                     LISTING_BYTES,
                 )
@@ -190,7 +228,8 @@ mod tests {
             std::fs::write(place.path().join(format!("file-{index}")), vec![b'x'; index]).unwrap();
         }
         std::os::unix::fs::symlink("file-7", place.path().join("link")).unwrap();
-        let directory = Directory::open(place.path()).unwrap();
+        let target = Target::own_host("t", "s");
+        let directory = Directory::open(&target, place.path().to_str().unwrap()).unwrap();
         let mut names = Vec::new();
         directory
             .names(|name| {
@@ -209,6 +248,37 @@ mod tests {
         assert!(directory.read(&"x".repeat(300), 1, &mut buffer).is_err());
         assert!(directory.open_below("file-1").is_err());
         assert!(directory.owner("file-1").is_ok());
+    }
+
+    #[test]
+    fn nothing_below_the_directory_of_another_host_leads_out_of_it() {
+        use std::os::unix::fs::symlink;
+        let place = tempfile::tempdir().unwrap();
+        let root = place.path().join("root");
+        std::fs::create_dir_all(root.join("proc/1")).unwrap();
+        std::fs::write(root.join("proc/1/stat"), "inside").unwrap();
+        std::fs::create_dir(place.path().join("secret")).unwrap();
+        std::fs::write(place.path().join("secret/stat"), "outside").unwrap();
+        symlink("/elsewhere", place.path().join("secret/exe")).unwrap();
+        symlink(place.path().join("secret"), root.join("proc/2")).unwrap();
+        symlink("../../secret", root.join("proc/3")).unwrap();
+        symlink("4", root.join("proc/4")).unwrap();
+        symlink("1", root.join("proc/self")).unwrap();
+        symlink("/usr/sbin/web", root.join("proc/1/exe")).unwrap();
+        let target = Target { id: "t".into(), site: "s".into(), root };
+        let proc = Directory::open(&target, "/proc").unwrap();
+        let mut buffer = Vec::new();
+        for pid in ["2", "3", "4", "../../secret"] {
+            assert!(proc.read(&format!("{pid}/stat"), 100, &mut buffer).is_err(), "{pid}");
+            assert!(buffer.is_empty());
+            assert!(proc.link(&format!("{pid}/exe"), &mut [0; 64]).is_err(), "{pid}");
+            assert!(proc.owner(&format!("{pid}/stat")).is_err(), "{pid}");
+            assert!(proc.open_below(pid).is_err(), "{pid}");
+        }
+        proc.read("self/stat", 100, &mut buffer).unwrap();
+        assert_eq!(buffer, b"inside");
+        assert_eq!(proc.link("1/exe", &mut [0; 64]).unwrap(), b"/usr/sbin/web");
+        assert!(proc.owner("1").is_ok());
     }
 
     proptest! {

@@ -44,11 +44,11 @@ const AT_SPOOLS: [&str; 2] = ["/var/spool/cron/atjobs", "/var/spool/at"];
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     for file in [CRONTAB, ANACRONTAB] {
-        guard.path(&files::within(target, file));
+        guard.path(&target.path(file));
     }
-    guard.directory(&files::within(target, CRON_FOLDER));
+    guard.directory(target, &target.path(CRON_FOLDER));
     for folder in PERIODS.iter().map(|(folder, _)| folder).chain(&SPOOLS).chain(&AT_SPOOLS) {
-        guard.directory(&files::within(target, folder));
+        guard.directory(target, &target.path(folder));
     }
     timers::add_to_guard(target, &mut guard);
     guard.finish()
@@ -65,7 +65,7 @@ struct Jobs<'a, 'b> {
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut jobs = Jobs { run, seen: BTreeMap::new(), denied: BTreeSet::new() };
     jobs.table(target, CRONTAB, None);
-    for name in files::list_dir(&files::within(target, CRON_FOLDER)).unwrap_or_default() {
+    for name in files::list_dir(&target.path(CRON_FOLDER)).unwrap_or_default() {
         // cron leaves out what package managers and editors leave behind.
         if cron::is_table_name(&name) {
             jobs.table(target, &format!("{CRON_FOLDER}/{name}"), None);
@@ -77,9 +77,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     for folder in SPOOLS {
         jobs.spool(target, folder);
     }
-    if let Ok(text) =
-        files::read_to_string_limited(&files::within(target, ANACRONTAB), FILE_BYTES_MAX)
-    {
+    if let Ok(text) = files::read_to_string_limited(&target.path(ANACRONTAB), FILE_BYTES_MAX) {
         for job in cron::anacrontab(&text) {
             jobs.saw("anacron", ANACRONTAB, job);
         }
@@ -132,7 +130,7 @@ impl Jobs<'_, '_> {
 
     /// Reads a table of cron; one of a user when `user` is given, one of the system with users in it else.
     fn table(&mut self, target: &Target, path: &str, user: Option<&str>) {
-        match files::read_to_string_limited(&files::within(target, path), FILE_BYTES_MAX) {
+        match files::read_to_string_limited(&target.path(path), FILE_BYTES_MAX) {
             Ok(text) => {
                 for job in cron::table(&text, user) {
                     self.saw("cron", path, job);
@@ -153,7 +151,7 @@ impl Jobs<'_, '_> {
     }
 
     fn scripts(&mut self, target: &Target, folder: &str, schedule: &str) {
-        for name in files::list_dir(&files::within(target, folder)).unwrap_or_default() {
+        for name in files::list_dir(&target.path(folder)).unwrap_or_default() {
             if !cron::is_table_name(&name) {
                 continue;
             }
@@ -169,14 +167,14 @@ impl Jobs<'_, '_> {
     }
 
     fn spool(&mut self, target: &Target, folder: &str) {
-        match files::list_dir(&files::within(target, folder)) {
+        match files::list_dir(&target.path(folder)) {
             Ok(users) => {
                 for user in
                     users.iter().filter(|user| !user.starts_with('.') && !user.contains(".tmp"))
                 {
                     let path = format!("{folder}/{user}");
                     // The folder of tables also holds folders of at and anacron.
-                    if std::fs::metadata(files::within(target, &path))
+                    if std::fs::metadata(target.path(&path))
                         .is_ok_and(|metadata| metadata.is_file())
                     {
                         self.table(target, &path, Some(user));
@@ -188,11 +186,11 @@ impl Jobs<'_, '_> {
     }
 
     fn at(&mut self, target: &Target, folder: &str) {
-        match files::list_dir(&files::within(target, folder)) {
+        match files::list_dir(&target.path(folder)) {
             Ok(names) => {
                 for name in names {
                     let Some(schedule) = cron::at_schedule(&name) else { continue };
-                    let path = files::within(target, &format!("{folder}/{name}"));
+                    let path = target.path(&format!("{folder}/{name}"));
                     let text =
                         files::read_to_string_limited(&path, FILE_BYTES_MAX).unwrap_or_default();
                     let command = cron::at_command(&text);

@@ -27,7 +27,7 @@ struct Module<'a> {
 /// The guard of the scope. The table has no times, so its own text tells, without the numbers of references.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    let text = files::read_to_string_limited(&files::within(target, TABLE), TABLE_BYTES_MAX);
+    let text = files::read_to_string_limited(&target.path(TABLE), TABLE_BYTES_MAX);
     for module in text.unwrap_or_default().lines().filter_map(parse) {
         guard.bytes(module.name.as_bytes());
         guard.number(module.size_bytes);
@@ -38,7 +38,7 @@ pub(super) fn guard(target: &Target) -> Guard {
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
-    let text = match files::read_to_string_limited(&files::within(target, TABLE), TABLE_BYTES_MAX) {
+    let text = match files::read_to_string_limited(&target.path(TABLE), TABLE_BYTES_MAX) {
         Ok(text) => text,
         Err(error) if files::refusal(&error) == Refusal::NotFound => {
             return Coverage::not_present("the kernel has no loadable modules");
@@ -54,7 +54,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut count = 0;
     for module in text.lines().filter_map(parse).take(MODULES_MAX) {
         count += 1;
-        let version = files::within(target, "/sys/module").join(module.name).join("version");
+        let version = target.path(&format!("/sys/module/{}/version", module.name));
         run.saw(
             Observation::part(&kernel_module::CLASS, crate::HOST, &[module.name])
                 .with(&kernel_module::SIZE_BYTES, module.size_bytes)

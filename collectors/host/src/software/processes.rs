@@ -58,8 +58,7 @@ struct Group<'a> {
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
-    let root = target.path("/proc");
-    let proc = match Directory::open(&root) {
+    let proc = match Directory::open(target, "/proc") {
         Ok(proc) => proc,
         Err(error) => {
             return match files::refusal(&error) {

@@ -55,25 +55,25 @@ pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     for folder in search::LOAD_PATH {
         if folder.starts_with("/usr") || folder.starts_with("/lib") {
-            guard.path(&files::within(target, folder));
+            guard.path(&target.path(folder));
             continue;
         }
-        let path = files::within(target, folder);
-        guard.directory(&path);
+        let path = target.path(folder);
+        guard.directory(target, &path);
         for name in files::list_dir(&path).unwrap_or_default() {
             if search::is_link_folder(&name) || name.ends_with(".d") {
-                guard.directory(&path.join(name));
+                guard.directory(target, &target.below(&path, &name));
             }
         }
     }
     for path in ["/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/pacman/local"] {
-        guard.path(&files::within(target, path));
+        guard.path(&target.path(path));
     }
     initd::add_to_guard(target, &mut guard);
     if target.is_live() {
-        guard.path(&files::within(target, "/run/systemd/units"));
+        guard.path(&target.path("/run/systemd/units"));
         for folder in CGROUP_FOLDERS {
-            guard.names(&files::within(target, folder));
+            guard.names(&target.path(folder));
         }
     }
     guard.finish()
@@ -146,7 +146,7 @@ type Problem = Option<(CoverageReason, String)>;
 
 /// How the units run, and what kept us from seeing it.
 fn states(target: &Target, search: &Search) -> (States, Problem) {
-    let is_running = std::fs::metadata(files::within(target, "/run/systemd/system")).is_ok();
+    let is_running = std::fs::metadata(target.path("/run/systemd/system")).is_ok();
     if !target.is_live() || !is_running {
         return (States::new(), None);
     }
@@ -176,7 +176,7 @@ fn states(target: &Target, search: &Search) -> (States, Problem) {
 fn running_by_cgroup(target: &Target, search: &Search) -> States {
     let mut states = States::new();
     for folder in CGROUP_FOLDERS {
-        let folder = files::within(target, folder);
+        let folder = target.path(folder);
         for name in files::list_dir(&folder).unwrap_or_default() {
             let unit = name.strip_prefix('_').unwrap_or(&name);
             if !unit.ends_with(".service") || search.resolve(unit).is_none() {

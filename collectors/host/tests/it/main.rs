@@ -10,6 +10,7 @@
     reason = "a helper of tests fails its test"
 )]
 
+mod confined;
 mod firmware;
 mod hostile;
 mod machine;

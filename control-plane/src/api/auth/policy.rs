@@ -69,6 +69,35 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 6] = [
+        Self::ItemsRead,
+        Self::AgentsRead,
+        Self::AgentsRevoke,
+        Self::JoinTokensManage,
+        Self::OwnTokensManage,
+        Self::AllTokensManage,
+    ];
+
+    /// The name in the API.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::ItemsRead => "items_read",
+            Self::AgentsRead => "agents_read",
+            Self::AgentsRevoke => "agents_revoke",
+            Self::JoinTokensManage => "join_tokens_manage",
+            Self::OwnTokensManage => "own_tokens_manage",
+            Self::AllTokensManage => "all_tokens_manage",
+        }
+    }
+
+    /// The action of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|action| action.name() == name)
+    }
+
     /// The level that it needs.
     #[must_use]
     pub const fn needs(self) -> Level {

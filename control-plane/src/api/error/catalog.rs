@@ -68,6 +68,10 @@ codes! {
     HistoryExpired = "HISTORY_EXPIRED", 410, OutOfRange, exit 3, "History does not reach back that far";
     /// The request names a host that is not this one.
     HostRefused = "HOST_REFUSED", 421, PermissionDenied, exit 5, "The request is for another host";
+    /// The first request with this key is still running.
+    IdempotencyInProgress = "IDEMPOTENCY_IN_PROGRESS", 409, Aborted, exit 6, "The first request is still running";
+    /// The key came with another request before.
+    IdempotencyReused = "IDEMPOTENCY_REUSED", 422, AlreadyExists, exit 6, "The key belongs to another request";
     /// Something of ours is broken.
     Internal = "INTERNAL", 500, Internal, exit 1, "Something is broken inside";
     /// Name or password is wrong.

@@ -4,10 +4,11 @@ use super::extract::Parameters;
 use super::filter;
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
+use crate::api::moment;
 use crate::app::App;
 use axum::Json;
 use axum::extract::State;
-use model::query::{At, Filter};
+use model::query::Filter;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -40,13 +41,14 @@ pub struct Counts {
     pub agents: AgentCounts,
 }
 
-/// Exact counts of items and agents; takes the filter of `/api/v1/items`.
+/// Exact counts of items, now or at a moment, and of agents as they are now; takes the filter of `/api/v1/items`.
 #[utoipa::path(get, path = "/api/v1/counts", tag = "items", params(
     ("class" = Option<String>, Query, description = "Names of classes, separated by commas"),
     ("state" = Option<String>, Query, description = "Names of states, separated by commas"),
     ("text" = Option<String>, Query, description = "Words of the title or an indexed text"),
     ("parent" = Option<String>, Query, description = "Parts of this item only"),
-    ("where" = Option<String>, Query, description = "A condition on an attribute, such as port>=1024; may be repeated")),
+    ("where" = Option<String>, Query, description = "A condition on an attribute, such as port>=1024; may be repeated"),
+    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now")),
     responses((status = 200, body = Counts), (status = "default", body = Problem)))]
 pub async fn show(
     State(app): State<App>,
@@ -55,13 +57,14 @@ pub async fn show(
 ) -> Result<Json<Counts>, ApiError> {
     caller.may(Action::ItemsRead)?;
     let filter = filter::take(&mut parameters, &app.catalog)?;
+    let at = moment::at(parameters.one("at")?.as_deref())?;
     parameters.finish()?;
     let every_class = Filter { classes: Vec::new(), ..filter.clone() };
-    let classes = app.items.class_counts(&every_class).await?;
+    let classes = app.items.class_counts(&every_class, at).await?;
     let total = if filter == every_class {
         classes.iter().map(|(_, count)| count).sum()
     } else {
-        app.items.count(&filter, At::Now).await?
+        app.items.count(&filter, at).await?
     };
     Ok(Json(Counts {
         total,

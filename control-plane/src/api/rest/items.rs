@@ -1,5 +1,6 @@
 //! Configuration items and what they relate to.
 
+use super::conditional;
 use super::extract::{Parameters, id};
 use super::filter;
 use super::page::PageRequest;
@@ -11,6 +12,7 @@ use crate::app::App;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
+use http::HeaderMap;
 use model::{ItemId, Name};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -78,13 +80,16 @@ pub async fn list(
 /// One item. The id of an item that was merged into another leads to that one.
 #[utoipa::path(get, path = "/api/v1/items/{id}", tag = "items", params(
     ("id" = String, Path, description = "Id of the item"),
-    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now")),
-    responses((status = 200, body = ItemView), (status = 308, description = "The item was merged; the header `location` names its survivor"),
+    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now"),
+    ("if-none-match" = Option<String>, Header, description = "The `etag` of an answer that the caller has")),
+    responses((status = 200, body = ItemView, headers(("etag" = String, description = "Changes when the answer does"))),
+        (status = 304, description = "The answer is the one that `if-none-match` names"), (status = 308, description = "The item was merged; the header `location` names its survivor"),
         (status = "default", body = Problem)))]
 pub async fn show(
     State(app): State<App>,
     caller: Caller,
     Path(text): Path<String>,
+    headers: HeaderMap,
     mut parameters: Parameters,
 ) -> Result<Response, ApiError> {
     caller.may(Action::ItemsRead)?;
@@ -98,7 +103,7 @@ pub async fn show(
         let at = at_text.map(|at| format!("?at={at}")).unwrap_or_default();
         return Ok(Redirect::permanent(&format!("/api/v1/items/{}{at}", item.id)).into_response());
     }
-    Ok(Json(ItemView::from(&item)).into_response())
+    conditional::answer(&headers, &ItemView::from(&item))
 }
 
 /// What an item relates to, in both directions.

@@ -1,7 +1,7 @@
 //! The OpenAPI document, made from the handlers.
 
 use super::{
-    agents, changes, classes, counts, events, findings, items, onboarding, session, tokens,
+    agents, can, changes, classes, counts, events, findings, items, onboarding, session, tokens,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -13,7 +13,7 @@ use utoipa::{Modify, OpenApi};
     info(title = "Dharma", description = "Configuration items, their relationships and their history; agents and tokens.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")),
     paths(
-        session::show, session::set_up, session::log_in, session::log_out,
+        session::show, session::set_up, session::log_in, session::log_out, can::show,
         classes::list, counts::show,
         items::list, items::show, items::relations, items::scopes,
         changes::list, changes::of_item, events::stream,

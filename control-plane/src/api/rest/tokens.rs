@@ -3,6 +3,7 @@
 //! One list shows both. Its pages go first through the join tokens, then through the access tokens.
 
 use super::extract::{Body, Parameters, id};
+use super::idempotency::{self, Begun};
 use super::page::PageRequest;
 use crate::api::auth::{Action, Caller, NewAccessToken, TOKEN_LIFE_DEFAULT};
 use crate::api::error::{ApiError, Problem};
@@ -11,7 +12,8 @@ use crate::app::App;
 use crate::fleet::{JOIN_TOKEN_LIFE_DEFAULT, NewJoinToken};
 use axum::Json;
 use axum::extract::{Path, State};
-use http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderMap, StatusCode, header};
 use model::{Timestamp, TokenId};
 use pki::token::AccessKind;
 use serde::{Deserialize, Serialize};
@@ -66,7 +68,7 @@ pub struct TokenPage {
 }
 
 /// What token to make.
-#[derive(Debug, Deserialize, ToSchema)]
+#[derive(Debug, Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TokenRequest {
     /// `join`, `personal` or `service`.
@@ -159,24 +161,77 @@ async fn access_page(
     Ok((views, last.map(|last| format!("{ACCESS_CURSOR}{last}"))))
 }
 
-/// Makes a token. Its text is shown in this answer and never again.
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenRequest,
+/// Makes a token. Its text is shown in this answer; only the same request with the same `idempotency-key` gets it
+/// again.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "tokens", request_body = TokenRequest, params(
+    ("idempotency-key" = Option<String>, Header, description = "A new UUID for each request that is meant once: sent again with it, the request is answered as before, for a day or until the control plane starts again")),
     responses((status = 201, body = NewTokenView), (status = "default", body = Problem)))]
 pub async fn create(
     State(app): State<App>,
     caller: Caller,
+    headers: HeaderMap,
     Body(request): Body<TokenRequest>,
-) -> Result<(StatusCode, Json<NewTokenView>), ApiError> {
-    let made = match request.kind.as_str() {
-        "join" => create_join(&app, &caller, request).await?,
-        "personal" => create_access(&app, &caller, request, AccessKind::Personal).await?,
-        "service" => create_access(&app, &caller, request, AccessKind::Service).await?,
-        _ => {
-            let detail = "the kind is `join`, `personal` or `service`";
-            return Err(ApiError::invalid("kind", detail));
-        }
+) -> Result<Response, ApiError> {
+    caller.known()?;
+    let kind = kind(&request.kind)?;
+    // Asked again for a repeated request: the right may be gone since.
+    let by = caller.may(match kind {
+        Kind::Join => Action::JoinTokensManage,
+        Kind::Access(AccessKind::Personal) => Action::OwnTokensManage,
+        Kind::Access(AccessKind::Service) => Action::AllTokensManage,
+    })?;
+    let Some(key) = idempotency::key(&headers)? else {
+        let made = make(&app, &caller, kind, request).await?;
+        return Ok(created(written(&made)?));
     };
-    Ok((StatusCode::CREATED, Json(made)))
+    let fingerprint = blake3::hash(&written(&request)?);
+    match app.idempotency.begin(by, key, fingerprint.into())? {
+        Begun::Again(answer) => Ok(created(answer.to_vec())),
+        Begun::First(running) => {
+            let answer = written(&make(&app, &caller, kind, request).await?)?;
+            running.done(&answer);
+            Ok(created(answer))
+        }
+    }
+}
+
+/// What kinds of tokens there are.
+#[derive(Clone, Copy)]
+enum Kind {
+    Join,
+    Access(AccessKind),
+}
+
+fn kind(name: &str) -> Result<Kind, ApiError> {
+    match name {
+        "join" => Ok(Kind::Join),
+        "personal" => Ok(Kind::Access(AccessKind::Personal)),
+        "service" => Ok(Kind::Access(AccessKind::Service)),
+        _ => Err(ApiError::invalid("kind", "the kind is `join`, `personal` or `service`")),
+    }
+}
+
+fn written<T: Serialize>(value: &T) -> Result<Vec<u8>, ApiError> {
+    serde_json::to_vec(value)
+        .map_err(|error| ApiError::internal("the answer cannot be written", &error))
+}
+
+/// The answer holds a secret: nothing on the way may keep it.
+fn created(body: Vec<u8>) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-store")];
+    (StatusCode::CREATED, headers, body).into_response()
+}
+
+async fn make(
+    app: &App,
+    caller: &Caller,
+    kind: Kind,
+    request: TokenRequest,
+) -> Result<NewTokenView, ApiError> {
+    match kind {
+        Kind::Join => create_join(app, caller, request).await,
+        Kind::Access(kind) => create_access(app, caller, request, kind).await,
+    }
 }
 
 async fn create_join(

@@ -3,15 +3,15 @@
 use super::codec::Reader;
 use super::load::{OBSERVATION, name, observation};
 use super::names::Names;
-use super::{corrupt, state_of, unsigned, write};
+use super::{corrupt, history, state_of, unsigned};
 use crate::items::ReadError;
 use crate::observed::CommitError;
-use model::decision::{ChangeWhat, Number, ObservationRecord};
+use model::decision::{Number, ObservationRecord};
 use model::fold::{Statement, confidence_of, fold};
 use model::query::At;
-use model::{Item, ItemId, ItemState, Provenance, Revision, SourceId, SourceValue, Timestamp};
+use model::{Item, ItemId, Provenance, Revision, SourceId, SourceValue, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 type Result<T> = std::result::Result<T, ReadError>;
@@ -46,9 +46,10 @@ pub(super) fn located(
 }
 
 /// An observation with who says it and when its scope was last seen completely.
-struct Said {
-    record: ObservationRecord,
-    source: SourceId,
+#[derive(Clone)]
+pub(super) struct Said {
+    pub(super) record: ObservationRecord,
+    source: Arc<SourceId>,
     complete_at: Option<Timestamp>,
 }
 
@@ -60,6 +61,47 @@ impl Said {
             _ => own,
         }
     }
+
+    pub(super) fn statement(&self) -> Statement<'_> {
+        Statement {
+            source: &self.source,
+            facts: &self.record.seen.facts,
+            first_seen: self.record.first_seen,
+            since: &self.record.since,
+            confirmed_at: self.confirmed_at(),
+        }
+    }
+}
+
+/// Who said what is asked of, looked up once for each source and scope of a question about many items.
+#[derive(Default)]
+pub(super) struct Sources {
+    sources: HashMap<Number, Arc<SourceId>>,
+    scopes: HashMap<Number, Option<Timestamp>>,
+}
+
+impl Sources {
+    fn source(&mut self, connection: &Connection, number: Number) -> Result<Arc<SourceId>> {
+        if let Some(known) = self.sources.get(&number) {
+            return Ok(Arc::clone(known));
+        }
+        let source = Arc::new(source_of(connection, number)?);
+        self.sources.insert(number, Arc::clone(&source));
+        Ok(source)
+    }
+
+    fn complete_at(&mut self, connection: &Connection, scope: Number) -> Result<Option<Timestamp>> {
+        if let Some(known) = self.scopes.get(&scope) {
+            return Ok(*known);
+        }
+        let found: Option<Option<i64>> = connection
+            .prepare_cached("SELECT complete_at FROM scope WHERE number = ?1")?
+            .query_row([scope], |row| row.get(0))
+            .optional()?;
+        let complete_at = found.flatten().map(Timestamp::from_millis);
+        self.scopes.insert(scope, complete_at);
+        Ok(complete_at)
+    }
 }
 
 /// The item of this number, or nothing when it was not there at that time.
@@ -69,48 +111,54 @@ pub(super) fn item(
     number: Number,
     at: At,
 ) -> Result<Option<Item>> {
+    Ok(whole(connection, names, number, at)?.map(|(item, _)| item))
+}
+
+/// The same with the observations that have a say.
+pub(super) fn whole(
+    connection: &Connection,
+    names: &Names,
+    number: Number,
+    at: At,
+) -> Result<Option<(Item, Vec<Said>)>> {
     let mut statement = connection.prepare_cached(
-        "SELECT i.id, i.class, i.title, p.id, i.state, i.first_seen, i.revision
+        "SELECT i.id, i.class, i.title, p.id, i.state, i.first_seen, i.revision, i.state_since
          FROM item i LEFT JOIN item p ON p.number = i.parent AND i.parent <> 0 WHERE i.number = ?1",
     )?;
-    let found = statement.query_row([number], |row| Ok(row_of(names, row))).optional()?;
-    let Some(mut item) = found.transpose()? else { return Ok(None) };
-    let mut said = said(connection, names, number)?;
+    let found = statement
+        .query_row([number], |row| Ok((row_of(names, row), Timestamp::from_millis(row.get(7)?))))
+        .optional()?;
+    let Some((item, state_since)) = found else { return Ok(None) };
+    let mut item = item?;
+    let mut said = said(connection, names, number, &mut Sources::default())?;
     if let At::Time(then) = at {
         if item.first_seen > then {
             return Ok(None);
         }
-        for one in &mut said {
-            as_of(connection, names, one, then)?;
-        }
-        said.retain(|one| one.record.first_seen <= then);
-        (item.state, item.revision) = state_at(connection, number, then)?;
+        said = said_then(connection, names, &said, then)?;
+        item.state = history::state_at(connection, number, (item.state, state_since), then)?;
+        let (revision, title) = history::last_line(connection, number, then)?;
+        item.revision = revision;
+        item.title = title.unwrap_or(item.title);
     }
-    // A source that no longer sees the thing has no say any longer, unless nobody sees it.
-    if said.iter().any(|one| one.record.absent_at.is_none()) {
-        said.retain(|one| one.record.absent_at.is_none());
-    }
+    keep_speaking(&mut said);
     item.last_seen =
         said.iter().map(Said::confirmed_at).max().unwrap_or(item.first_seen).max(item.first_seen);
-    let statements: Vec<Statement<'_>> = said
-        .iter()
-        .map(|one| Statement {
-            source: &one.source,
-            facts: &one.record.seen.facts,
-            first_seen: one.record.first_seen,
-            since: &one.record.since,
-            confirmed_at: one.confirmed_at(),
-        })
-        .collect();
+    let statements: Vec<Statement<'_>> = said.iter().map(Said::statement).collect();
     item.attributes = fold(&statements);
     if at == At::Now {
         for one in &said {
             add_readings(connection, names, one, &mut item)?;
         }
-    } else if let Some(title) = title_at(connection, number, at)? {
-        item.title = title;
     }
-    Ok(Some(item))
+    Ok(Some((item, said)))
+}
+
+/// A source that no longer sees the thing has no say any longer, unless nobody sees it.
+pub(super) fn keep_speaking(said: &mut Vec<Said>) {
+    if said.iter().any(|one| one.record.absent_at.is_none()) {
+        said.retain(|one| one.record.absent_at.is_none());
+    }
 }
 
 fn row_of(names: &Names, row: &Row<'_>) -> Result<Item> {
@@ -128,29 +176,38 @@ fn row_of(names: &Names, row: &Row<'_>) -> Result<Item> {
     })
 }
 
-fn said(connection: &Connection, names: &Names, item: Number) -> Result<Vec<Said>> {
+/// What is said of an item, by all of its observations as they are now.
+pub(super) fn said(
+    connection: &Connection,
+    names: &Names,
+    item: Number,
+    sources: &mut Sources,
+) -> Result<Vec<Said>> {
     let question = format!("{OBSERVATION} WHERE o.item = ?1 ORDER BY o.number");
     let mut statement = connection.prepare_cached(&question)?;
     let mut rows = statement.query([item])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let record = observation(names, row)?;
-        let (source, complete_at) = who(connection, &record)?;
+        let source = sources.source(connection, record.source)?;
+        let complete_at = sources.complete_at(connection, record.scope)?;
         found.push(Said { record, source, complete_at });
     }
     Ok(found)
 }
 
-fn who(
+/// What was said then, by the observations that were there already.
+pub(super) fn said_then(
     connection: &Connection,
-    record: &ObservationRecord,
-) -> Result<(SourceId, Option<Timestamp>)> {
-    let source = source_of(connection, record.source)?;
-    let complete_at: Option<Option<i64>> = connection
-        .prepare_cached("SELECT complete_at FROM scope WHERE number = ?1")?
-        .query_row([record.scope], |row| row.get(0))
-        .optional()?;
-    Ok((source, complete_at.flatten().map(Timestamp::from_millis)))
+    names: &Names,
+    said: &[Said],
+    then: Timestamp,
+) -> Result<Vec<Said>> {
+    let mut found = Vec::with_capacity(said.len());
+    for one in said.iter().filter(|one| one.record.first_seen <= then) {
+        found.extend(as_of(connection, names, one, then)?);
+    }
+    Ok(found)
 }
 
 /// The source of a number.
@@ -162,25 +219,30 @@ pub(super) fn source_of(connection: &Connection, number: Number) -> Result<Sourc
     found.optional()?.ok_or_else(|| corrupt(format!("source {number}")).into())
 }
 
-/// Turns an observation back to what it said then.
-fn as_of(connection: &Connection, names: &Names, one: &mut Said, then: Timestamp) -> Result<()> {
+/// An observation as it was then; nothing when it was not there yet.
+///
+/// Versions that end before they begin come of clocks that jumped back; what was said after the jump stands instead.
+fn as_of(
+    connection: &Connection,
+    names: &Names,
+    one: &Said,
+    then: Timestamp,
+) -> Result<Option<Said>> {
+    let mut one = one.clone();
     let record = &mut one.record;
     one.complete_at = one.complete_at.map(|complete_at| complete_at.min(then));
     if record.changed_at <= then {
         record.absent_at = record.absent_at.filter(|absent_at| *absent_at <= then);
         record.seen_at = record.seen_at.min(then);
-        return Ok(());
+        return Ok(Some(one));
     }
     let mut statement = connection.prepare_cached(
         "SELECT valid_from, valid_until, body FROM observation_version
-         WHERE observation = ?1 AND valid_from <= ?2 ORDER BY valid_from DESC LIMIT 1",
+         WHERE observation = ?1 AND valid_from <= ?2 AND valid_from < valid_until
+         ORDER BY valid_from DESC LIMIT 1",
     )?;
     let mut rows = statement.query(params![record.number, then.millis()])?;
-    let Some(row) = rows.next()? else {
-        // It was not there yet: a moment after the asked one says so to the caller.
-        record.first_seen = record.first_seen.max(then.plus(std::time::Duration::from_millis(1)));
-        return Ok(());
-    };
+    let Some(row) = rows.next()? else { return Ok(None) };
     let (from, until) = (Timestamp::from_millis(row.get(0)?), Timestamp::from_millis(row.get(1)?));
     let body = row.get_ref(2)?.as_blob().unwrap_or_default();
     let (seen, since) = Reader::new(names, body)
@@ -191,45 +253,7 @@ fn as_of(connection: &Connection, names: &Names, one: &mut Said, then: Timestamp
     record.changed_at = from;
     record.absent_at = Some(until).filter(|until| *until <= then);
     record.seen_at = from.max(record.first_seen).min(then);
-    Ok(())
-}
-
-/// The state and the revision that an item had.
-fn state_at(
-    connection: &Connection,
-    number: Number,
-    then: Timestamp,
-) -> Result<(ItemState, Revision)> {
-    let kind = write::kind_number(&ChangeWhat::State {
-        before: ItemState::Active,
-        after: ItemState::Active,
-    });
-    let state: Option<Vec<u8>> = connection
-        .prepare_cached(
-            "SELECT after FROM change WHERE item = ?1 AND kind = ?2 AND observed_at <= ?3
-             ORDER BY observed_at DESC, position DESC LIMIT 1",
-        )?
-        .query_row(params![number, kind, then.millis()], |row| row.get(0))
-        .optional()?;
-    let state = state.and_then(|bytes| bytes.first().copied()).and_then(state_of);
-    let last: Option<i64> = connection
-        .prepare_cached("SELECT MAX(position) FROM change WHERE item = ?1 AND observed_at <= ?2")?
-        .query_row(params![number, then.millis()], |row| row.get(0))?;
-    let revision = Revision(unsigned(last.unwrap_or(0)) >> write::INDEX_BITS);
-    Ok((state.unwrap_or(ItemState::Active), revision))
-}
-
-/// The title that an item had, when it has another one now.
-fn title_at(connection: &Connection, number: Number, at: At) -> Result<Option<String>> {
-    let At::Time(then) = at else { return Ok(None) };
-    let title: Option<Option<String>> = connection
-        .prepare_cached(
-            "SELECT title FROM change WHERE item = ?1 AND observed_at <= ?2
-             ORDER BY position DESC LIMIT 1",
-        )?
-        .query_row(params![number, then.millis()], |row| row.get(0))
-        .optional()?;
-    Ok(title.flatten())
+    Ok(Some(one))
 }
 
 fn add_readings(connection: &Connection, names: &Names, one: &Said, item: &mut Item) -> Result<()> {
@@ -243,7 +267,7 @@ fn add_readings(connection: &Connection, names: &Names, one: &Said, item: &mut I
         .map_err(|_| corrupt(format!("readings of observation {}", one.record.number)))?;
     for (name, value) in values {
         let provenance = Provenance {
-            source: one.source.clone(),
+            source: SourceId::clone(&one.source),
             since: at,
             confirmed_at: at,
             confidence: confidence_of(&one.source.collector),

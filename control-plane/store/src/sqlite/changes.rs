@@ -5,7 +5,7 @@ use super::cursor::{Place, cursor, place, question_hash};
 use super::load::name;
 use super::names::Names;
 use super::write::INDEX_BITS;
-use super::{assemble, corrupt, signed, state_of, unsigned};
+use super::{assemble, corrupt, history, signed, state_of, unsigned};
 use crate::items::ReadError;
 use crate::observed::CommitError;
 use model::query::{ChangeFilter, Page, Paged};
@@ -33,6 +33,10 @@ pub(super) fn changes(
     let after = place(hash, page)?;
     let nothing = Paged { entries: Vec::new(), has_more: false };
     let mut conditions = String::from("1");
+    // The few lines that stay of what was taken out answer other questions; as a history they would have holes.
+    if let Some(kept_since) = history::kept_since(connection)? {
+        conditions.push_str(&format!(" AND c.observed_at >= {}", kept_since.millis()));
+    }
     if let Some(id) = filter.item {
         let Some(number) = assemble::number_of(connection, id)? else { return Ok(nothing) };
         conditions.push_str(&if filter.with_parts {
@@ -56,6 +60,7 @@ pub(super) fn changes(
         conditions.push_str(&format!(" AND c.class IN ({})", known.join(",")));
     }
     if let Some(since) = filter.since {
+        history::check_time(connection, since)?;
         conditions.push_str(&format!(" AND c.observed_at >= {}", since.millis()));
     }
     if let Some(after) = filter.after_revision {
@@ -67,7 +72,9 @@ pub(super) fn changes(
     }
     let size = usize::try_from(page.size).unwrap_or(usize::MAX);
     let limit = size.saturating_add(1);
-    let sql = format!("{COLUMNS} WHERE {conditions} ORDER BY c.position DESC LIMIT {limit}");
+    // With the sign, the lines of one item are sorted, instead of all lines being walked for those of the item.
+    let position = if filter.item.is_some() { "+c.position" } else { "c.position" };
+    let sql = format!("{COLUMNS} WHERE {conditions} ORDER BY {position} DESC LIMIT {limit}");
     let mut statement = connection.prepare_cached(&sql)?;
     let mut rows = statement.query([])?;
     let mut answer = nothing;
@@ -90,6 +97,7 @@ pub(super) fn after(
     after: Revision,
     limit: u32,
 ) -> Result<Vec<Change>> {
+    history::check_revision(connection, after)?;
     let limit = usize::try_from(limit.clamp(1, WATCHED_MAX)).unwrap_or(1);
     let first = signed(after.0.saturating_add(1).min(u64::MAX >> INDEX_BITS) << INDEX_BITS);
     let sql = format!("{COLUMNS} WHERE c.position >= ?1 ORDER BY c.position");

@@ -1,5 +1,5 @@
 //! Finding items: by class, state, parent and words with an index, by conditions and at past moments by looking at
-//! each candidate.
+//! each candidate. At a past moment items are matched and ordered by what they were called then.
 //!
 //! Invariants: paging is by key, so that nothing is skipped or repeated when items come and go; an answer is never
 //! cut silently: a question that would look at too many candidates is refused with the way to narrow it.
@@ -7,13 +7,14 @@
 use super::cursor::{Place, cursor, place, question_hash};
 use super::load::name;
 use super::names::Names;
-use super::{assemble, state_number};
+use super::words::Words;
+use super::{assemble, history, state_number, state_of};
 use crate::items::ReadError;
 use model::decision::Number;
 use model::query::{At, CONDITIONS_MAX, Comparison, Condition, Filter, Order, Page, Paged};
-use model::{Item, ItemState, Name, Value};
+use model::{Item, ItemState, Name, Timestamp, Value};
 use rusqlite::types::Value as Parameter;
-use rusqlite::{Connection, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, params_from_iter};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -24,9 +25,6 @@ const CANDIDATES_MAX: usize = 100_000;
 
 /// Candidates that are fetched at once when each is looked at.
 const CHUNK: usize = 512;
-
-/// Words of a text search; a person types fewer.
-const WORDS_MAX: usize = 16;
 
 /// A question about items, all that its answer depends on but the page.
 #[derive(Clone, Debug)]
@@ -77,6 +75,7 @@ pub(super) fn find(
     page: &Page,
 ) -> Result<Paged<Item>> {
     question.check()?;
+    history::check(connection, question.at)?;
     let hash = question_hash(question);
     let mut after = place(hash, page)?;
     let size = usize::try_from(page.size).unwrap_or(usize::MAX);
@@ -109,6 +108,7 @@ pub(super) fn class_counts(
     question: &Question,
 ) -> Result<Vec<(Name, u64)>> {
     question.check()?;
+    history::check(connection, question.at)?;
     let mut search = Search::of(connection, names, question)?;
     let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
     if !question.is_looking() {
@@ -127,8 +127,8 @@ pub(super) fn class_counts(
         let candidates = search.next(after.as_ref(), CHUNK)?;
         let is_end = candidates.len() < CHUNK;
         for (candidate, number) in candidates {
-            if let Some(item) = search.look(number)? {
-                let count = counts.entry(item.class).or_default();
+            if let Some(class) = search.look_for_class(number)? {
+                let count = counts.entry(class).or_default();
                 *count = count.saturating_add(1);
             }
             after = Some(candidate);
@@ -147,7 +147,7 @@ struct Search<'a> {
     /// The classes in question by name, with their numbers.
     classes: Vec<(Name, u32)>,
     parent: Option<Number>,
-    words: Option<String>,
+    words: Option<Words>,
     is_hopeless: bool,
     looked: usize,
 }
@@ -170,27 +170,57 @@ impl<'a> Search<'a> {
             None => None,
             Some(id) => Some(assemble::number_of(connection, id)?.unwrap_or(0)),
         };
-        let words = filter.text.as_deref().filter(|text| !text.trim().is_empty()).map(words_of);
+        let words = filter.text.as_deref().filter(|text| !text.trim().is_empty()).map(Words::of);
         let is_hopeless =
-            classes.is_empty() || parent == Some(0) || words.as_deref().is_some_and(str::is_empty);
+            classes.is_empty() || parent == Some(0) || words.as_ref().is_some_and(Words::is_empty);
         Ok(Self { connection, names, question, classes, parent, words, is_hopeless, looked: 0 })
     }
 
     /// The item when it matches what the index could not tell.
     fn look(&mut self, number: Number) -> Result<Option<Item>> {
+        self.count_look()?;
+        let found = assemble::whole(self.connection, self.names, number, self.question.at)?;
+        let Some((item, said)) = found else { return Ok(None) };
+        let is_found = is_asked_state(&self.question.filter, item.state)
+            && self.question.filter.conditions.iter().all(|condition| holds(&item, condition))
+            // The index of words knows the present only.
+            && (self.question.at == At::Now
+                || self.words.as_ref().is_none_or(|words| words.are_in(&item.title, &said)));
+        Ok(Some(item).filter(|_| is_found))
+    }
+
+    /// The class of the item when it matches, without reading more of it than that takes.
+    fn look_for_class(&mut self, number: Number) -> Result<Option<Name>> {
+        let then = match self.question.at {
+            At::Time(then)
+                if self.question.filter.conditions.is_empty() && self.words.is_none() =>
+            {
+                then
+            }
+            _ => return Ok(self.look(number)?.map(|item| item.class)),
+        };
+        let row: Option<(u32, u8, i64)> = self
+            .connection
+            .prepare_cached("SELECT class, state, state_since FROM item WHERE number = ?1")?
+            .query_row([number], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        let Some((class, state, since)) = row else { return Ok(None) };
+        let state = state_of(state).ok_or_else(|| super::corrupt("state of an item"))?;
+        let now = (state, Timestamp::from_millis(since));
+        let state = history::state_at(self.connection, number, now, then)?;
+        if is_asked_state(&self.question.filter, state) {
+            Ok(Some(name(self.names, class)?))
+        } else {
+            Ok(None)
+        }
+    }
+
+    fn count_look(&mut self) -> Result<()> {
         self.looked = self.looked.saturating_add(1);
         if self.question.is_looking() && self.looked > CANDIDATES_MAX {
-            return Err(ReadError::Invalid {
-                reason: format!(
-                    "more than {CANDIDATES_MAX} items would have to be looked at; narrow the question by class, parent or text"
-                ),
-            });
+            return Err(too_many());
         }
-        let found = assemble::item(self.connection, self.names, number, self.question.at)?;
-        Ok(found.filter(|item| {
-            is_asked_state(&self.question.filter, item.state)
-                && self.question.filter.conditions.iter().all(|condition| holds(item, condition))
-        }))
+        Ok(())
     }
 
     /// The next candidates in order, behind a place.
@@ -199,7 +229,10 @@ impl<'a> Search<'a> {
             return Ok(Vec::new());
         }
         match self.question.order {
-            Order::Changed => self.by_revision(after, limit),
+            Order::Changed => match self.question.at {
+                At::Now => self.by_revision(after, limit),
+                At::Time(then) => self.by_revision_then(then, after, limit),
+            },
             Order::Class => self.by_class(after, limit),
             Order::Title if self.parent.is_some() || self.words.is_some() => {
                 self.by_title(None, after, limit)
@@ -210,9 +243,7 @@ impl<'a> Search<'a> {
                 for (_, class) in &self.classes {
                     found.extend(self.by_title(Some(*class), after, limit)?);
                 }
-                found.sort_by(|(one, _), (other, _)| {
-                    one.text.cmp(&other.text).then_with(|| one.number.cmp(&other.number))
-                });
+                sort_by_title(&mut found);
                 found.truncate(limit);
                 Ok(found)
             }
@@ -223,10 +254,23 @@ impl<'a> Search<'a> {
     fn source(&self, class: Option<u32>) -> (String, Vec<Parameter>) {
         let mut parameters = Vec::new();
         let mut from = String::from("item i WHERE 1");
-        if let Some(words) = &self.words {
-            from = "item_text t CROSS JOIN item i ON i.number = t.rowid WHERE t.item_text MATCH ?"
-                .into();
-            parameters.push(Parameter::Text(words.clone()));
+        match (&self.words, self.question.at) {
+            (None, _) => {}
+            (Some(words), At::Now) => {
+                from =
+                    "item_text t CROSS JOIN item i ON i.number = t.rowid WHERE t.item_text MATCH ?"
+                        .into();
+                parameters.push(Parameter::Text(words.expression()));
+            }
+            (Some(words), At::Time(then)) => {
+                // What did not change since then has the same words now; whatever did change is looked at.
+                from.push_str(&format!(
+                    " AND (i.number IN (SELECT rowid FROM item_text WHERE item_text MATCH ?)
+                     OR i.number IN (SELECT item FROM change WHERE observed_at > {}))",
+                    then.millis()
+                ));
+                parameters.push(Parameter::Text(words.expression()));
+            }
         }
         match class {
             Some(class) => from.push_str(&format!(" AND i.class = {class}")),
@@ -254,20 +298,95 @@ impl<'a> Search<'a> {
         (from, parameters)
     }
 
+    /// By the title that the items have now, or had then.
     fn by_title(
         &self,
         class: Option<u32>,
         after: Option<&Place>,
         limit: usize,
     ) -> Result<Vec<(Place, Number)>> {
-        let (mut from, mut parameters) = self.source(class);
+        /// Lines of history bear a title of their own when the item was renamed after them.
+        const RENAMED: &str = "(SELECT item FROM change WHERE title IS NOT NULL)";
+        let (mut from, parameters) = self.source(class);
+        let At::Time(then) = self.question.at else {
+            return self.titles(
+                &format!("SELECT i.title AS title, i.number AS number FROM {from}"),
+                parameters,
+                after,
+                limit,
+            );
+        };
+        let renamed = format!(
+            "SELECT COALESCE((SELECT c.title FROM change c WHERE c.item = i.number AND c.observed_at <= {}
+                 ORDER BY c.observed_at DESC, c.position DESC LIMIT 1), i.title) AS title, i.number AS number
+             FROM {from} AND i.number IN {RENAMED}",
+            then.millis()
+        );
+        let mut found = self.titles(&renamed, parameters.clone(), after, limit)?;
+        from.push_str(&format!(" AND i.number NOT IN {RENAMED}"));
+        let others = format!("SELECT i.title AS title, i.number AS number FROM {from}");
+        found.extend(self.titles(&others, parameters, after, limit)?);
+        sort_by_title(&mut found);
+        found.truncate(limit);
+        Ok(found)
+    }
+
+    fn titles(
+        &self,
+        source: &str,
+        mut parameters: Vec<Parameter>,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<(Place, Number)>> {
+        let mut behind = "";
         if let Some(place) = after {
-            from.push_str(" AND (i.title, i.number) > (?, ?)");
+            behind = "WHERE (title, number) > (?, ?)";
             parameters.push(Parameter::Text(place.text.clone()));
             parameters.push(Parameter::Integer(place.number));
         }
+        let sql = format!(
+            "SELECT title, number, number FROM ({source}) {behind} ORDER BY title, number LIMIT {limit}"
+        );
+        self.rows(&sql, parameters)
+    }
+
+    /// By the revision that the items had then. No index knows it, so that all candidates are gone through.
+    fn by_revision_then(
+        &self,
+        then: Timestamp,
+        after: Option<&Place>,
+        limit: usize,
+    ) -> Result<Vec<(Place, Number)>> {
+        let (from, mut parameters) = self.source(None);
+        let counted = format!(
+            "SELECT COUNT(*) FROM (SELECT 1 FROM {from} LIMIT {})",
+            CANDIDATES_MAX.saturating_add(1)
+        );
+        let count: i64 = self
+            .connection
+            .prepare_cached(&counted)?
+            .query_row(params_from_iter(parameters.iter()), |row| row.get(0))?;
+        if usize::try_from(count).unwrap_or(usize::MAX) > CANDIDATES_MAX {
+            return Err(too_many());
+        }
+        let mut behind = "";
+        if let Some(place) = after {
+            behind = "WHERE (revision, number) < (?, ?)";
+            let revision = place.text.parse().map_err(|_| ReadError::CursorMismatch)?;
+            parameters.push(Parameter::Integer(revision));
+            parameters.push(Parameter::Integer(place.number));
+        }
         self.rows(
-            &format!("SELECT i.title, i.number, i.number FROM {from} ORDER BY i.title, i.number LIMIT {limit}"),
+            &format!(
+                "SELECT CAST(revision AS TEXT), number, number FROM (
+                     SELECT COALESCE((SELECT c.position >> {bits} FROM change c
+                         WHERE c.item = i.number AND c.observed_at <= {then}
+                         ORDER BY c.observed_at DESC, c.position DESC LIMIT 1), 0) AS revision,
+                         i.number AS number FROM {from})
+                 {behind} ORDER BY revision DESC, number DESC LIMIT {limit}",
+                bits = super::write::INDEX_BITS,
+                then = then.millis()
+            ),
             parameters,
         )
     }
@@ -337,16 +456,22 @@ fn classes_present(connection: &Connection) -> Result<Vec<u32>> {
     Ok(found)
 }
 
-/// The search expression of a text: every word by prefix. Empty when there is no word in it.
-fn words_of(text: &str) -> String {
-    let words = text
-        .split(|letter: char| !letter.is_alphanumeric() && letter != ':')
-        .filter(|word| !word.is_empty())
-        .take(WORDS_MAX);
-    words.map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" AND ")
+fn sort_by_title(found: &mut [(Place, Number)]) {
+    found.sort_by(|(one, _), (other, _)| {
+        one.text.cmp(&other.text).then_with(|| one.number.cmp(&other.number))
+    });
 }
 
-fn holds(item: &Item, condition: &Condition) -> bool {
+fn too_many() -> ReadError {
+    ReadError::Invalid {
+        reason: format!(
+            "more than {CANDIDATES_MAX} items would have to be looked at; narrow the question by class, parent or text"
+        ),
+    }
+}
+
+/// Whether an item meets a condition.
+pub(super) fn holds(item: &Item, condition: &Condition) -> bool {
     let value = item.value(&condition.attribute).unwrap_or(&Value::Absent);
     let asked = &condition.value;
     match condition.comparison {

@@ -5,7 +5,7 @@
 use super::cursor::{Place, cursor, place, question_hash};
 use super::load::{coverage, name};
 use super::names::{Names, shared};
-use super::{assemble, corrupt, state_number, state_of};
+use super::{assemble, corrupt, history, state_number, state_of};
 use crate::items::{ReadError, ScopeState};
 use model::decision::Number;
 use model::query::{At, Page, Paged};
@@ -26,18 +26,18 @@ pub(super) struct Question {
     pub(super) at: At,
 }
 
-/// A relationship as it lies in the file, before its other end is looked up.
-struct Entry {
-    verb: Name,
-    outgoing: bool,
-    other: Number,
-    title: String,
+/// A relationship with its other end as it was at the asked moment.
+pub(super) struct Entry {
+    pub(super) verb: Name,
+    pub(super) outgoing: bool,
+    pub(super) other: Number,
+    pub(super) title: String,
     since: i64,
     source: Number,
     evidence: String,
-    class: u32,
-    state: u8,
-    id: [u8; 16],
+    pub(super) class: u32,
+    pub(super) state: ItemState,
+    pub(super) id: [u8; 16],
 }
 
 impl Entry {
@@ -57,12 +57,13 @@ pub(super) fn related(
     question: &Question,
     page: &Page,
 ) -> Result<Paged<RelatedItem>> {
+    history::check(connection, question.at)?;
     let hash = question_hash(question);
     let after = place(hash, page)?;
     let Some(number) = assemble::number_of(connection, question.id)? else {
         return Ok(Paged { entries: Vec::new(), has_more: false });
     };
-    let mut entries = entries(connection, names, number, question)?;
+    let mut entries = entries(connection, names, number, &question.verbs, question.at)?;
     entries.sort_by_cached_key(|entry| {
         let place = entry.place();
         (place.text, place.number)
@@ -104,7 +105,7 @@ fn related_item(connection: &Connection, names: &Names, entry: Entry) -> Result<
         item: ItemId::from_bytes(entry.id),
         class: name(names, entry.class)?,
         title: entry.title,
-        state: state_of(entry.state).ok_or_else(|| corrupt("state of an item"))?,
+        state: entry.state,
         source: assemble::source_of(connection, entry.source)
             .unwrap_or_else(|_| SourceId { collector: "reconcile".into(), target: String::new() }),
         since: Timestamp::from_millis(entry.since),
@@ -123,33 +124,35 @@ fn in_force(at: At, since: &str, until: &str) -> String {
     }
 }
 
-fn entries(
+/// What an item relates to at a moment, in both directions; two sources that state the same are two entries.
+pub(super) fn entries(
     connection: &Connection,
     names: &Names,
     number: Number,
-    question: &Question,
+    verbs: &[Name],
+    at: At,
 ) -> Result<Vec<Entry>> {
-    let is_asked =
-        |verb: &str| question.verbs.is_empty() || question.verbs.iter().any(|asked| asked == verb);
+    let is_asked = |verb: &str| verbs.is_empty() || verbs.iter().any(|asked| asked == verb);
     let mut found = Vec::new();
     for (outgoing, own, other) in [(true, "from_item", "to_item"), (false, "to_item", "from_item")]
     {
-        let in_force = in_force(question.at, "r.since", "r.until");
+        let in_force = in_force(at, "r.since", "r.until");
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT r.verb, r.{other}, i.title, r.since, r.source, r.evidence, i.class, i.state, i.id
+            "SELECT r.verb, r.{other}, i.title, r.since, r.source, r.evidence, i.class, i.state, i.id,
+             i.state_since, i.first_seen
              FROM relation r JOIN item i ON i.number = r.{other} WHERE r.{own} = ?1 AND {in_force}"
         ))?;
         let mut rows = statement.query([number])?;
         while let Some(row) = rows.next()? {
             let verb = name(names, row.get(0)?)?;
             if is_asked(&verb) {
-                found.push(entry(verb, outgoing, row)?);
+                found.extend(entry(connection, (verb, outgoing), row, at)?);
                 check_size(&found)?;
             }
         }
     }
     if is_asked(relationships::PART_OF) || is_asked("contains") {
-        parts(connection, number, question.at, &mut found)?;
+        parts(connection, number, at, &mut found)?;
     }
     Ok(found)
 }
@@ -165,8 +168,14 @@ fn check_size(found: &[Entry]) -> Result<()> {
     Ok(())
 }
 
-fn entry(verb: Name, outgoing: bool, row: &Row<'_>) -> Result<Entry> {
-    Ok(Entry {
+/// The entry of a row; nothing when the other end was not there yet.
+fn entry(
+    connection: &Connection,
+    (verb, outgoing): (Name, bool),
+    row: &Row<'_>,
+    at: At,
+) -> Result<Option<Entry>> {
+    let mut entry = Entry {
         verb,
         outgoing,
         other: row.get(1)?,
@@ -175,33 +184,48 @@ fn entry(verb: Name, outgoing: bool, row: &Row<'_>) -> Result<Entry> {
         source: row.get(4)?,
         evidence: row.get(5)?,
         class: row.get(6)?,
-        state: row.get(7)?,
+        state: state_of(row.get(7)?).ok_or_else(|| corrupt("state of an item"))?,
         id: row.get(8)?,
-    })
+    };
+    if let At::Time(then) = at {
+        if row.get::<_, i64>(10)? > then.millis() {
+            return Ok(None);
+        }
+        let now = (entry.state, Timestamp::from_millis(row.get(9)?));
+        entry.state = history::state_at(connection, entry.other, now, then)?;
+        let (_, title) = history::last_line(connection, entry.other, then)?;
+        entry.title = title.unwrap_or(entry.title);
+    }
+    Ok(Some(entry))
 }
 
-/// The parts of the item, and the item that it is a part of.
+/// The parts of the item, and the item that it is a part of. A part that is retired belongs to nothing any longer.
 fn parts(connection: &Connection, number: Number, at: At, found: &mut Vec<Entry>) -> Result<()> {
     const SOURCE: &str = "(SELECT source FROM observation o WHERE o.item = part.number LIMIT 1)";
     let retired = state_number(ItemState::Retired);
     let lives = match at {
         At::Now => format!("part.state <> {retired}"),
-        At::Time(then) => {
-            let then = then.millis();
-            format!(
-                "part.first_seen <= {then} AND (part.state <> {retired} OR part.state_since > {then})"
-            )
-        }
+        At::Time(then) => format!("part.first_seen <= {}", then.millis()),
     };
     let mut add = |outgoing: bool, other: &str, own: &str| -> Result<()> {
         let mut statement = connection.prepare_cached(&format!(
-            "SELECT 0, i.number, i.title, part.first_seen, COALESCE({SOURCE}, 0), '', i.class, i.state, i.id
+            "SELECT 0, i.number, i.title, part.first_seen, COALESCE({SOURCE}, 0), '', i.class, i.state, i.id,
+             i.state_since, i.first_seen, part.number, part.state, part.state_since
              FROM item part JOIN item i ON i.number = {other}
              WHERE {own} = ?1 AND part.parent <> 0 AND {lives}"
         ))?;
         let mut rows = statement.query([number])?;
         while let Some(row) = rows.next()? {
-            found.push(entry(Name::Borrowed(relationships::PART_OF), outgoing, row)?);
+            if let At::Time(then) = at {
+                let state = state_of(row.get(12)?).ok_or_else(|| corrupt("state of an item"))?;
+                let now = (state, Timestamp::from_millis(row.get(13)?));
+                let state = history::state_at(connection, row.get(11)?, now, then)?;
+                if state == ItemState::Retired {
+                    continue;
+                }
+            }
+            let verb = Name::Borrowed(relationships::PART_OF);
+            found.extend(entry(connection, (verb, outgoing), row, at)?);
             check_size(found)?;
         }
         Ok(())
@@ -217,8 +241,9 @@ pub(super) fn counts(
     id: ItemId,
     at: At,
 ) -> Result<Vec<(Name, bool, u64)>> {
+    history::check(connection, at)?;
     let Some(number) = assemble::number_of(connection, id)? else { return Ok(Vec::new()) };
-    let mut entries = entries(connection, names, number, &Question { id, verbs: Vec::new(), at })?;
+    let mut entries = entries(connection, names, number, &[], at)?;
     entries.sort_by(|one, other| {
         (&one.verb, !one.outgoing, one.other).cmp(&(&other.verb, !other.outgoing, other.other))
     });

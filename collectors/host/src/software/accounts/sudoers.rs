@@ -62,8 +62,7 @@ impl Sudoers {
     /// Reads `/etc/sudoers` and what it includes.
     pub(super) fn read(target: &Target) -> io::Result<Self> {
         let mut sudoers = Self::default();
-        let first =
-            files::read_to_string_limited(&files::within(target, "/etc/sudoers"), FILE_BYTES_MAX)?;
+        let first = files::read_to_string_limited(&target.path("/etc/sudoers"), FILE_BYTES_MAX)?;
         let mut waiting = sudoers.parse(&first);
         let mut seen = BTreeSet::new();
         while let Some(include) = waiting.pop() {
@@ -73,14 +72,14 @@ impl Sudoers {
             let path =
                 if include.starts_with('/') { include.clone() } else { format!("/etc/{include}") };
             if let Some(folder) = path.strip_suffix("/*") {
-                let names = files::list_dir(&files::within(target, folder)).unwrap_or_default();
+                let names = files::list_dir(&target.path(folder)).unwrap_or_default();
                 // sudo leaves out what package managers and editors leave behind.
                 let names =
                     names.into_iter().filter(|name| !name.contains('.') && !name.ends_with('~'));
                 waiting.extend(names.map(|name| format!("{folder}/{name}")));
                 continue;
             }
-            match files::read_to_string_limited(&files::within(target, &path), FILE_BYTES_MAX) {
+            match files::read_to_string_limited(&target.path(&path), FILE_BYTES_MAX) {
                 Ok(text) => waiting.extend(sudoers.parse(&text)),
                 Err(_) => sudoers.unread.push(path),
             }

@@ -57,8 +57,7 @@ pub(super) fn read(target: &Target) -> BTreeMap<String, BTreeSet<String>> {
     let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let found = walk::walk(target, &CONFIGURATIONS, is_configuration);
     for file in found.files {
-        let Ok(text) = files::read_to_string_limited(&files::within(target, &file), FILE_BYTES_MAX)
-        else {
+        let Ok(text) = files::read_to_string_limited(&target.path(&file), FILE_BYTES_MAX) else {
             continue;
         };
         for path in paths(&text) {

@@ -119,7 +119,7 @@ pub(super) fn walk_but(
             found.is_cut = true;
             break;
         }
-        let entries = match std::fs::read_dir(files::within(target, &folder)) {
+        let entries = match std::fs::read_dir(target.path(&folder)) {
             Ok(entries) => entries,
             Err(error) => {
                 if error.kind() == std::io::ErrorKind::PermissionDenied {

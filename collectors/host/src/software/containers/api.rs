@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::io;
 
 /// The most ports, networks or mounts of one container that are kept.
-const PARTS_MAX: usize = 256;
+pub(super) const PARTS_MAX: usize = 256;
 
 /// A container.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -35,6 +35,27 @@ pub(super) struct Image {
     pub(super) references: Vec<String>,
     pub(super) size_bytes: Option<u64>,
     pub(super) created_at: Option<Timestamp>,
+}
+
+impl Container {
+    /// With what it leaves open filled from another description of the same container.
+    pub(super) fn or(self, other: Self) -> Self {
+        Self {
+            id: self.id,
+            name: self.name,
+            image: self.image.or(other.image),
+            image_id: self.image_id.or(other.image_id),
+            command: self.command.or(other.command),
+            created_at: self.created_at.or(other.created_at),
+            state: self.state.or(other.state),
+            status: self.status.or(other.status),
+            pid: self.pid.or(other.pid),
+            ports: self.ports.or(other.ports),
+            networks: self.networks.or(other.networks),
+            mounts: self.mounts.or(other.mounts),
+            labels: self.labels.or(other.labels),
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -137,8 +158,8 @@ fn text(value: Option<String>) -> Option<String> {
     value.filter(|text| !text.is_empty())
 }
 
-/// Zero is what engines write for never.
-fn moment(seconds: Option<i64>) -> Option<Timestamp> {
+/// Zero, and before it, is what engines write for never.
+pub(super) fn moment(seconds: Option<i64>) -> Option<Timestamp> {
     seconds.filter(|seconds| *seconds > 0).map(Timestamp::from_seconds)
 }
 
@@ -147,19 +168,64 @@ pub(super) fn image_id(id: &str) -> String {
     if id.contains(':') { id.to_owned() } else { format!("sha256:{id}") }
 }
 
+/// A reference without its tag or digest. A colon before the last slash is that of a port.
+pub(super) fn repository(reference: &str) -> &str {
+    let name = reference.split('@').next().unwrap_or(reference);
+    match name.rsplit_once(':') {
+        Some((repository, tag)) if !tag.contains('/') => repository,
+        _ => name,
+    }
+}
+
 /// `address:port/protocol -> port`, or `port/protocol` for one that is not published.
 fn port(row: &PortRow) -> String {
-    let protocol = row.r#type.as_deref().unwrap_or("tcp");
     let private = row.private_port.unwrap_or_default();
-    match (row.public_port, row.ip.as_deref()) {
-        (Some(public), Some(ip)) if ip.contains(':') => {
-            format!("[{ip}]:{public}/{protocol} -> {private}")
-        }
-        (Some(public), ip) => {
-            format!("{}:{public}/{protocol} -> {private}", ip.unwrap_or("0.0.0.0"))
-        }
-        (None, _) => format!("{private}/{protocol}"),
+    match row.public_port {
+        Some(public) => published(row.ip.as_deref(), public, row.r#type.as_deref(), private),
+        None => format!("{private}/{}", row.r#type.as_deref().unwrap_or("tcp")),
     }
+}
+
+/// `address:port/protocol -> port`.
+pub(super) fn published(
+    ip: Option<&str>,
+    public: u16,
+    protocol: Option<&str>,
+    private: u16,
+) -> String {
+    let protocol = protocol.unwrap_or("tcp");
+    match ip.filter(|ip| !ip.is_empty()) {
+        Some(ip) if ip.contains(':') => format!("[{ip}]:{public}/{protocol} -> {private}"),
+        ip => format!("{}:{public}/{protocol} -> {private}", ip.unwrap_or("0.0.0.0")),
+    }
+}
+
+/// A moment as engines write it into their files (RFC 3339), to the second.
+pub(super) fn parse_moment(text: &str) -> Option<Timestamp> {
+    let (date, rest) = text.split_once('T')?;
+    let (time, offset) = match rest.split_once(['Z', '+']) {
+        Some((time, offset)) => (time, (1, offset)),
+        None => rest.split_once('-').map(|(time, offset)| (time, (-1, offset)))?,
+    };
+    let time = time.split('.').next()?;
+    let numbers = |text: &str, mark: char| -> Option<Vec<i64>> {
+        text.split(mark).map(|part| part.parse::<u16>().ok().map(i64::from)).collect()
+    };
+    let ([year, month, day], [hour, minute, second]) =
+        (<[i64; 3]>::try_from(numbers(date, '-')?).ok()?, numbers(time, ':')?.try_into().ok()?);
+    let ahead = match offset {
+        (_, "") => 0,
+        (sign, offset) => {
+            let [hours, minutes] = <[i64; 2]>::try_from(numbers(offset, ':')?).ok()?;
+            sign * (hours * 3600 + minutes * 60)
+        }
+    };
+    // Days of the Gregorian calendar, with years that begin in March, so that a leap day is the last one.
+    let (years, months) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = years * 365 + years / 4 - years / 100 + years / 400 + (months * 153 + 2) / 5 + day;
+    // The number of the first of January 1970 by the same count.
+    let days = days - 719_469;
+    moment(Some(days * 86_400 + hour * 3600 + minute * 60 + second - ahead))
 }
 
 fn network((name, row): (&String, &Option<NetworkRow>)) -> String {
@@ -201,6 +267,22 @@ mod tests {
     }
 
     #[test]
+    fn a_moment_is_read_to_the_second() {
+        for (text, seconds) in [
+            ("2026-11-25T10:06:57.121014687Z", Some(1_795_601_217)),
+            ("2024-02-29T23:59:59Z", Some(1_709_251_199)),
+            ("2024-03-01T02:00:00.5+02:00", Some(1_709_251_200)),
+            ("2024-02-29T19:00:00-05:00", Some(1_709_251_200)),
+            ("0001-01-01T00:00:00Z", None),
+            ("2024-03-01", None),
+            ("2024-03T1:2:3Z", None),
+            ("", None),
+        ] {
+            assert_eq!(parse_moment(text), seconds.map(Timestamp::from_seconds), "{text}");
+        }
+    }
+
+    #[test]
     fn an_image_is_read() {
         let rows = images(br#"[{"Id":"aaaa","RepoTags":["a:1","<none>:<none>"],"RepoDigests":["a@sha256:b"],"Created":1700000000,"Size":5}]"#).unwrap();
         assert_eq!(rows[0].id, "sha256:aaaa");
@@ -213,6 +295,11 @@ mod tests {
         fn any_answer_is_parsed_without_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             drop(containers(&bytes));
             drop(images(&bytes));
+        }
+
+        #[test]
+        fn any_moment_is_parsed_without_panic(text in ".{0,40}|[0-9]{1,6}-[0-9]{1,6}-[0-9]{1,6}T[0-9:.+Z-]{0,30}") {
+            parse_moment(&text);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Timers of systemd as jobs: when they elapse and what they start.
 
 use super::cron::Job;
-use crate::files::{self, StatGuard};
+use crate::files::StatGuard;
 use crate::software::units;
 use collector::Target;
 
@@ -14,10 +14,10 @@ pub(super) struct Timer {
 /// Adds what timers are read from. A file of a package changes with its folder.
 pub(super) fn add_to_guard(target: &Target, guard: &mut StatGuard) {
     for folder in ["/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system"] {
-        guard.path(&files::within(target, folder));
+        guard.path(&target.path(folder));
     }
     for folder in ["/etc/systemd/system", "/run/systemd/system"] {
-        guard.directory(&files::within(target, folder).join("timers.target.wants"));
+        guard.directory(target, &target.path(&format!("{folder}/timers.target.wants")));
     }
 }
 

@@ -14,7 +14,7 @@ const DATABASES: [&str; 2] = ["/lib/apk/db/installed", "/usr/lib/apk/db/installe
 /// The guard of the scope.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    DATABASES.iter().for_each(|path| guard.path(&files::within(target, path)));
+    DATABASES.iter().for_each(|path| guard.path(&target.path(path)));
     guard.finish()
 }
 
@@ -23,7 +23,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let distribution = Distribution::read(target);
     let mut refused = None;
     for path in DATABASES {
-        let file = match files::open_regular(&files::within(target, path)) {
+        let file = match files::open_regular(&target.path(path)) {
             Ok(file) => file,
             Err(error) => {
                 refused.get_or_insert_with(|| super::refused("apk", path, &error));

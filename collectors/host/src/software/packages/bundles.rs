@@ -21,13 +21,12 @@ const METAINFO_BYTES_MAX: usize = 256 * 1024;
 pub(super) fn snap_guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     for folder in SNAP_FOLDERS {
-        let folder = files::within(target, folder);
+        let folder = target.path(folder);
         guard.path(&folder);
         for name in files::list_dir(&folder).unwrap_or_default() {
             guard.bytes(name.as_bytes());
-            guard.bytes(
-                files::link_name(&folder.join(name).join("current")).unwrap_or_default().as_bytes(),
-            );
+            let current = target.below(&folder, &name).join("current");
+            guard.bytes(files::link_name(&current).unwrap_or_default().as_bytes());
         }
     }
     guard.finish()
@@ -38,13 +37,13 @@ pub(super) fn collect_snaps(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut merged = Merged::default();
     let mut is_present = false;
     for folder in SNAP_FOLDERS {
-        let Ok(names) = files::list_dir(&files::within(target, folder)) else { continue };
+        let Ok(names) = files::list_dir(&target.path(folder)) else { continue };
         is_present = true;
         for name in names.iter().filter(|name| *name != "bin" && *name != "README") {
-            let current = files::within(target, folder).join(name).join("current");
+            let current = target.link_path(&format!("{folder}/{name}/current"));
             let revision = files::link_name(&current);
-            let text =
-                files::read_to_string_limited(&current.join("meta/snap.yaml"), SNAP_BYTES_MAX);
+            let yaml = target.path(&format!("{folder}/{name}/current/meta/snap.yaml"));
+            let text = files::read_to_string_limited(&yaml, SNAP_BYTES_MAX);
             match text {
                 Ok(text) => merged.extend(parse_snap(&text, name, revision)),
                 // A snap that is disabled has no current revision.
@@ -88,7 +87,7 @@ pub(super) fn flatpak_guard(target: &Target) -> Guard {
 
 /// Looks at the scope `packages.flatpak`.
 pub(super) fn collect_flatpaks(target: &Target, run: &mut Run<'_>) -> Coverage {
-    if std::fs::metadata(files::within(target, "/var/lib/flatpak")).is_err() {
+    if std::fs::metadata(target.path("/var/lib/flatpak")).is_err() {
         return Coverage::not_present("flatpak is not installed");
     }
     let mut merged = Merged::default();
@@ -100,8 +99,8 @@ pub(super) fn collect_flatpaks(target: &Target, run: &mut Run<'_>) -> Coverage {
         else {
             continue;
         };
-        let files = files::within(target, &folder).join("active/files/share/metainfo");
-        let metainfo = files.join(format!("{name}.metainfo.xml"));
+        let metainfo =
+            target.path(&format!("{folder}/active/files/share/metainfo/{name}.metainfo.xml"));
         let text = files::read_to_string_limited(&metainfo, METAINFO_BYTES_MAX).unwrap_or_default();
         merged.add(Package {
             manager: "flatpak".into(),

@@ -18,35 +18,35 @@ const INFO_FOLDER: &str = "/var/lib/dpkg/info";
 /// The guard of the scope.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    guard.path(&files::within(target, STATUS));
-    guard.directory(&files::within(target, STATUS_FOLDER));
+    guard.path(&target.path(STATUS));
+    guard.directory(target, &target.path(STATUS_FOLDER));
     guard.finish()
 }
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let distribution = Distribution::read(target);
-    let info = files::within(target, INFO_FOLDER);
+    let info = target.path(INFO_FOLDER);
     let mut count = 0;
     let mut saw = |stanza: &[u8]| {
         if let Some((mut package, list)) = parse(stanza, &distribution)
             && count < PACKAGES_MAX
         {
             count += 1;
-            package.installed_at = modified_at(&info, &list);
+            package.installed_at = modified_at(&target.below(&info, &list));
             run.saw(package.into_observation());
         }
     };
-    let is_cut = match files::open_regular(&files::within(target, STATUS)) {
+    let is_cut = match files::open_regular(&target.path(STATUS)) {
         Ok(file) => each_stanza(file, &mut saw),
         Err(error) => {
-            let folder = files::within(target, STATUS_FOLDER);
+            let folder = target.path(STATUS_FOLDER);
             let Ok(names) = files::list_dir(&folder) else {
                 return super::refused("dpkg", STATUS, &error);
             };
             // Checksums lie beside the stanzas.
             for name in names.iter().filter(|name| !name.ends_with(".md5sums")) {
-                if let Ok(bytes) = files::read_limited(&folder.join(name), 1 << 20) {
+                if let Ok(bytes) = files::read_limited(&target.below(&folder, name), 1 << 20) {
                     saw(&bytes);
                 }
             }
@@ -112,8 +112,8 @@ fn parse(stanza: &[u8], distribution: &Distribution) -> Option<(Package, String)
     Some((package, list))
 }
 
-fn modified_at(folder: &Path, file: &str) -> Option<Timestamp> {
-    let modified = std::fs::metadata(folder.join(file)).ok()?.modified().ok()?;
+fn modified_at(list: &Path) -> Option<Timestamp> {
+    let modified = std::fs::metadata(list).ok()?.modified().ok()?;
     Some(Timestamp::from(modified))
 }
 

@@ -42,9 +42,9 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut merged = Merged::default();
     let mut buffer = Vec::new();
     for folder in folders {
-        for name in files::list_dir(&files::within(target, &folder)).unwrap_or_default() {
+        for name in files::list_dir(&target.path(&folder)).unwrap_or_default() {
             let Some(stem) = name.strip_suffix(".gemspec") else { continue };
-            let path = files::within(target, &format!("{folder}/{name}"));
+            let path = target.path(&format!("{folder}/{name}"));
             match files::read_into(&path, FILE_BYTES_MAX, &mut buffer) {
                 Ok(_) => {
                     if let Some(package) = parse(&String::from_utf8_lossy(&buffer), stem, &folder) {

@@ -43,7 +43,7 @@ pub(super) fn guard(target: &Target) -> Guard {
     places::add_to_guard(target, PATTERNS, &mut guard);
     for folder in places::matching(target, PATTERNS) {
         // An update in place changes the package's folder only.
-        guard.directory(&files::within(target, &folder));
+        guard.directory(target, &target.path(&folder));
     }
     guard.finish()
 }
@@ -57,18 +57,18 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut merged = Merged::default();
     let mut buffer = Vec::new();
     for folder in folders {
-        let path = files::within(target, &folder);
+        let path = target.path(&folder);
         let mut names = Vec::new();
         for name in files::list_dir(&path).unwrap_or_default() {
             if name.starts_with('@') {
-                let scoped = files::list_dir(&path.join(&name)).unwrap_or_default();
+                let scoped = files::list_dir(&target.below(&path, &name)).unwrap_or_default();
                 names.extend(scoped.into_iter().map(|inner| format!("{name}/{inner}")));
             } else if !name.starts_with('.') {
                 names.push(name);
             }
         }
         for name in names {
-            let file = path.join(&name).join("package.json");
+            let file = target.below(&path, &format!("{name}/package.json"));
             // Not every folder is a package.
             if files::read_into(&file, FILE_BYTES_MAX, &mut buffer).is_ok()
                 && let Some(package) = parse(&buffer, &folder)

@@ -15,13 +15,13 @@ const FILE_BYTES_MAX: usize = 256 * 1024;
 /// The guard of the scope. A package that changes gets another folder, so the folder above tells.
 pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
-    guard.path(&files::within(target, FOLDER));
+    guard.path(&target.path(FOLDER));
     guard.finish()
 }
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
-    let folder = files::within(target, FOLDER);
+    let folder = target.path(FOLDER);
     let names = match files::list_dir(&folder) {
         Ok(names) => names,
         Err(error) => return super::refused("pacman", FOLDER, &error),
@@ -29,7 +29,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let distribution = Distribution::read(target);
     let mut buffer = Vec::new();
     for name in names.iter().take(PACKAGES_MAX) {
-        let path = folder.join(name).join("desc");
+        let path = target.below(&folder, &format!("{name}/desc"));
         match files::read_into(&path, FILE_BYTES_MAX, &mut buffer) {
             Ok(_) => {
                 if let Some(package) = parse(&String::from_utf8_lossy(&buffer), &distribution) {

@@ -28,7 +28,7 @@ fn expanded(target: &Target, pattern: &str) -> Vec<String> {
                 next.push(format!("{folder}/{part}"));
                 continue;
             };
-            for name in files::list_dir(&files::within(target, folder)).unwrap_or_default() {
+            for name in files::list_dir(&target.path(folder)).unwrap_or_default() {
                 if name.len() >= start.len() + end.len()
                     && name.starts_with(start)
                     && name.ends_with(end)
@@ -42,7 +42,7 @@ fn expanded(target: &Target, pattern: &str) -> Vec<String> {
     }
     folders.retain(|folder| {
         // A link to another folder that matches would tell everything twice.
-        std::fs::symlink_metadata(target.path(folder)).is_ok_and(|metadata| metadata.is_dir())
+        std::fs::symlink_metadata(target.link_path(folder)).is_ok_and(|metadata| metadata.is_dir())
     });
     folders
 }
@@ -51,7 +51,7 @@ fn expanded(target: &Target, pattern: &str) -> Vec<String> {
 pub(super) fn add_to_guard(target: &Target, patterns: &[&str], guard: &mut StatGuard) {
     for folder in matching(target, patterns) {
         guard.bytes(folder.as_bytes());
-        guard.path(&files::within(target, &folder));
+        guard.path(&target.path(&folder));
     }
 }
 

@@ -21,7 +21,7 @@ impl Distribution {
     pub(super) fn read(target: &Target) -> Self {
         for path in ["/etc/os-release", "/usr/lib/os-release"] {
             if let Ok(text) =
-                files::read_to_string_limited(&files::within(target, path), OS_RELEASE_BYTES_MAX)
+                files::read_to_string_limited(&target.path(path), OS_RELEASE_BYTES_MAX)
             {
                 return Self::parse(&text);
             }

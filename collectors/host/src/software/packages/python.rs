@@ -43,14 +43,14 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut merged = Merged::default();
     let mut buffer = Vec::new();
     for folder in folders {
-        let path = files::within(target, &folder);
+        let path = target.path(&folder);
         for name in files::list_dir(&path).unwrap_or_default() {
             let metadata = if name.ends_with(".dist-info") {
-                path.join(&name).join("METADATA")
+                target.below(&path, &format!("{name}/METADATA"))
             } else if name.ends_with(".egg-info") {
                 // A folder with the file in it, or the file itself.
-                let inner = path.join(&name).join("PKG-INFO");
-                if inner.exists() { inner } else { path.join(&name) }
+                let inner = target.below(&path, &format!("{name}/PKG-INFO"));
+                if inner.exists() { inner } else { target.below(&path, &name) }
             } else {
                 continue;
             };

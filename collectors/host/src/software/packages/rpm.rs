@@ -8,7 +8,7 @@ mod sqlite;
 
 use super::purl::Distribution;
 use super::{Merged, Package};
-use crate::files::{self, StatGuard};
+use crate::files::StatGuard;
 use collector::{Guard, Run, Target};
 use header::Header;
 use model::run::CoverageReason;
@@ -26,7 +26,7 @@ pub(super) fn guard(target: &Target) -> Guard {
     let mut guard = StatGuard::new();
     for folder in FOLDERS {
         for file in ["rpmdb.sqlite", "rpmdb.sqlite-wal", "Packages.db", "Packages"] {
-            guard.path(&files::within(target, folder).join(file));
+            guard.path(&target.path(&format!("{folder}/{file}")));
         }
     }
     guard.finish()
@@ -35,17 +35,17 @@ pub(super) fn guard(target: &Target) -> Guard {
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     for folder in FOLDERS {
-        let place = files::within(target, folder);
-        let exists = |file: &str| std::fs::symlink_metadata(place.join(file)).is_ok();
+        let place = |file: &str| target.path(&format!("{folder}/{file}"));
+        let exists = |file: &str| std::fs::symlink_metadata(place(file)).is_ok();
         let distribution = Distribution::read(target);
         let mut merged = Merged::default();
         let mut see = |blob: &[u8]| {
             merged.extend(Header::parse(blob).and_then(|header| package(&header, &distribution)));
         };
         let (file, result) = if exists("rpmdb.sqlite") {
-            ("rpmdb.sqlite", sqlite::each_blob(&place.join("rpmdb.sqlite"), "Packages", &mut see))
+            ("rpmdb.sqlite", sqlite::each_blob(&place("rpmdb.sqlite"), "Packages", &mut see))
         } else if exists("Packages.db") {
-            ("Packages.db", ndb::each_blob(&place.join("Packages.db"), &mut see))
+            ("Packages.db", ndb::each_blob(&place("Packages.db"), &mut see))
         } else if exists("Packages") {
             return Coverage::not_looked_at(
                 CoverageReason::Malformed,

@@ -49,21 +49,21 @@ pub(super) struct Service {
 /// Adds what the services are read from.
 pub(super) fn add_to_guard(target: &Target, guard: &mut StatGuard) {
     for folder in LEVEL_FOLDERS.into_iter().chain([SCRIPTS, STARTED]) {
-        guard.path(&files::within(target, folder));
+        guard.path(&target.path(folder));
     }
-    guard.directory(&files::within(target, RUNLEVELS));
+    guard.directory(target, &target.path(RUNLEVELS));
 }
 
 /// Reads the services.
 pub(super) fn read(target: &Target, search: &Search) -> Vec<Service> {
-    let names = files::list_dir(&files::within(target, SCRIPTS)).unwrap_or_default();
+    let names = files::list_dir(&target.path(SCRIPTS)).unwrap_or_default();
     if names.is_empty() {
         return Vec::new();
     }
     let linked = linked(target);
     let started: BTreeSet<String> =
-        files::list_dir(&files::within(target, STARTED)).unwrap_or_default().into_iter().collect();
-    let is_openrc = std::fs::metadata(files::within(target, RUNLEVELS)).is_ok();
+        files::list_dir(&target.path(STARTED)).unwrap_or_default().into_iter().collect();
+    let is_openrc = std::fs::metadata(target.path(RUNLEVELS)).is_ok();
     let mut services = Vec::new();
     for name in names.into_iter().filter(|name| !NO_SERVICES.contains(&name.as_str())) {
         let unit = format!("{name}.service");
@@ -71,7 +71,7 @@ pub(super) fn read(target: &Target, search: &Search) -> Vec<Service> {
             continue;
         }
         let Ok(head) = files::read_to_string_limited(
-            &files::within(target, &format!("{SCRIPTS}/{name}")),
+            &target.path(&format!("{SCRIPTS}/{name}")),
             HEAD_BYTES_MAX,
         ) else {
             continue;
@@ -96,7 +96,7 @@ pub(super) fn read(target: &Target, search: &Search) -> Vec<Service> {
 fn linked(target: &Target) -> BTreeSet<String> {
     let mut linked = BTreeSet::new();
     for folder in LEVEL_FOLDERS {
-        for name in files::list_dir(&files::within(target, folder)).unwrap_or_default() {
+        for name in files::list_dir(&target.path(folder)).unwrap_or_default() {
             // `S20ssh`: start, in this order, that script.
             let service = name
                 .strip_prefix('S')
@@ -104,10 +104,10 @@ fn linked(target: &Target) -> BTreeSet<String> {
             linked.extend(service.map(str::to_owned));
         }
     }
-    let levels = files::within(target, RUNLEVELS);
+    let levels = target.path(RUNLEVELS);
     for level in files::list_dir(&levels).unwrap_or_default() {
         if level != "shutdown" {
-            linked.extend(files::list_dir(&levels.join(level)).unwrap_or_default());
+            linked.extend(files::list_dir(&target.below(&levels, &level)).unwrap_or_default());
         }
     }
     linked

@@ -89,7 +89,7 @@ impl Search {
     pub(super) fn read(target: &Target) -> Self {
         let mut search = Self::default();
         let is_merged =
-            std::fs::symlink_metadata(target.path("/lib")).is_ok_and(|m| m.is_symlink());
+            std::fs::symlink_metadata(target.link_path("/lib")).is_ok_and(|m| m.is_symlink());
         for folder in LOAD_PATH.into_iter().chain(LOAD_PATH_LATE) {
             if is_merged && folder.starts_with("/lib") {
                 continue;
@@ -100,13 +100,13 @@ impl Search {
     }
 
     fn read_folder(&mut self, target: &Target, folder: &'static str) {
-        let path = files::within(target, folder);
+        let path = target.path(folder);
         for name in files::list_dir(&path).unwrap_or_default() {
             let place = path.join(&name);
             if is_link_folder(&name) {
-                self.read_wants(&place, folder, &name);
+                self.read_wants(&target.below(&path, &name), folder, &name);
             } else if name.ends_with(".d") {
-                self.read_drop_ins(&place, folder, name);
+                self.read_drop_ins(&target.below(&path, &name), folder, name);
             } else if super::TYPES.contains(&type_of(&name)) && self.files.len() < FILES_MAX {
                 self.read_file(&place, folder, name);
             }
@@ -237,9 +237,7 @@ impl Search {
         }
         let paths = std::iter::once(file.path.clone()).chain(self.drop_ins(name));
         for path in paths {
-            if let Ok(text) =
-                files::read_to_string_limited(&files::within(target, &path), FILE_BYTES_MAX)
-            {
+            if let Ok(text) = files::read_to_string_limited(&target.path(&path), FILE_BYTES_MAX) {
                 definition.add(&text);
             }
         }
