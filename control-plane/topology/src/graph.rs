@@ -235,7 +235,8 @@ impl Graph {
         if let Some(mark) = self.marks.get_mut(place(number)).filter(|mark| **mark != NO_ITEM) {
             *mark = (*mark >> STATE_BITS << STATE_BITS) | bits;
         }
-        self.hidden.set(number, state == ItemState::Retired);
+        let is_hidden = matches!(state, ItemState::Retired | ItemState::Merged);
+        self.hidden.set(number, is_hidden);
     }
 
     /// Adds an item or sets it anew; a part is related to its parent by `part_of` until it is retired.
