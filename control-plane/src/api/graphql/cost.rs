@@ -45,10 +45,12 @@ const INTROSPECTION_COST: u64 = 100;
 const TOTAL_COUNT_COST: u64 = 100;
 
 /// Lists without pages, with the size that they are reckoned with.
-const LISTS: [(&str, u64); 6] = [
+const LISTS: [(&str, u64); 8] = [
+    ("attributeDifferences", 10),
     ("attributes", 30),
     ("classes", 30),
     ("identity", 4),
+    ("relationDifferences", 20),
     ("relationships", 20),
     ("scopes", 30),
     ("values", 2),
