@@ -8,6 +8,7 @@ const EXAMPLES: &str = "Examples:
   dharma get package --text openssl -o csv
   dharma show web1.example.net
   dharma changes --since 24h
+  dharma diff 7d --class host
   dharma token create join --uses 20 --label env=prod
 ";
 
@@ -92,6 +93,8 @@ pub(crate) enum Command {
     },
     /// What changed, newest first
     Changes(ChangesArguments),
+    /// What differs between two moments, of everything or of one item
+    Diff(DiffArguments),
     /// The agents
     #[command(subcommand)]
     Agent(AgentCommand),
@@ -164,6 +167,36 @@ pub(crate) struct ChangesArguments {
     pub(crate) since: Option<String>,
     /// At most this many
     #[arg(long, default_value_t = 50)]
+    pub(crate) limit: u32,
+}
+
+/// `dharma diff`.
+#[derive(Debug, Args)]
+pub(crate) struct DiffArguments {
+    /// The earlier moment: RFC 3339, or how long ago (24h, 7d)
+    pub(crate) from: String,
+    /// The later moment; else now
+    pub(crate) to: Option<String>,
+    /// Only of this item, by id or title; its relationships are told in both directions
+    #[arg(long, value_name = "ITEM", conflicts_with_all = ["class", "kind", "text", "parent", "conditions"])]
+    pub(crate) item: Option<String>,
+    /// Only of these classes
+    #[arg(long)]
+    pub(crate) class: Vec<String>,
+    /// Only differences of these kinds
+    #[arg(long, value_parser = ["created", "returned", "retired", "changed"])]
+    pub(crate) kind: Vec<String>,
+    /// Words that the item must have at one of the moments
+    #[arg(long)]
+    pub(crate) text: Option<String>,
+    /// Only parts of this item (id)
+    #[arg(long, value_name = "ID")]
+    pub(crate) parent: Option<String>,
+    /// Only items with this attribute at one of the moments, as name=value; may be repeated
+    #[arg(long = "where", value_name = "NAME=VALUE")]
+    pub(crate) conditions: Vec<String>,
+    /// At most this many items
+    #[arg(long, default_value_t = 100)]
     pub(crate) limit: u32,
 }
 

@@ -1,6 +1,7 @@
 //! The commands, one module a noun.
 
 mod agents;
+mod history;
 mod items;
 mod login;
 mod time;
@@ -41,6 +42,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
             items::search(&common, &client(&common)?, &words, limit).await
         }
         Command::Changes(arguments) => items::changes(&common, &client(&common)?, &arguments).await,
+        Command::Diff(arguments) => history::diff(&common, &client(&common)?, &arguments).await,
         Command::Classes => items::classes(&common, &client(&common)?).await,
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
         Command::Token(command) => tokens::run(&common, &client(&common)?, command).await,

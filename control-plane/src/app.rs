@@ -8,6 +8,7 @@ use model::Catalog;
 use std::path::PathBuf;
 use std::sync::Arc;
 use store::findings::Findings;
+use store::history::History;
 use store::items::Items;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ pub struct ConsoleOptions {
     pub enroll_address: String,
     /// Where the console is, for the script that installs an agent.
     pub console_url: String,
+    /// For how many days history is kept; without it, for ever.
+    pub history_days: Option<u32>,
 }
 
 /// Everything that a request can ask for.
@@ -29,6 +32,8 @@ pub struct ConsoleOptions {
 pub struct App {
     /// Items, relationships and history.
     pub items: Arc<dyn Items>,
+    /// The past, as far as it is kept.
+    pub history: Arc<dyn History>,
     /// What a person should look at.
     pub findings: Arc<dyn Findings>,
     /// The declared classes.

@@ -82,6 +82,9 @@ pub(crate) struct RunArguments {
     /// File that declares classes and attributes of your own [default: classes.toml of the state].
     #[arg(long, value_name = "FILE")]
     classes: Option<PathBuf>,
+    /// Keep history for so many days; 0 for ever [default: 400].
+    #[arg(long, value_name = "DAYS")]
+    history_days: Option<u32>,
     /// Write the log as JSON lines.
     #[arg(long)]
     pub(crate) log_json: bool,
@@ -100,6 +103,7 @@ impl RunArguments {
             console_dir: self.console_dir.clone(),
             ready_file: self.ready_file.clone(),
             classes: self.classes.clone(),
+            history_days: self.history_days,
         }
     }
 }

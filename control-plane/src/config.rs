@@ -19,6 +19,12 @@ pub const UPLINK_PORT: u16 = 7443;
 /// Port of the enrollment service.
 pub const ENROLL_PORT: u16 = 7444;
 
+/// For how many days history is kept when nothing else is said: as long as a retired item.
+pub const HISTORY_DAYS: u32 = 400;
+
+/// The longest time that can be asked for; for ever is written as 0.
+const HISTORY_DAYS_MAX: u32 = 36_500;
+
 /// Bytes of the file; it holds a dozen lines.
 const FILE_BYTES_MAX: u64 = 64 * 1024;
 
@@ -81,6 +87,8 @@ pub struct Config {
     pub ready_file: Option<PathBuf>,
     /// File that declares classes and attributes of the user's own; `classes.toml` of the state when it is there.
     pub classes: Option<PathBuf>,
+    /// For how many days history is kept; 0 for ever.
+    pub history_days: Option<u32>,
 }
 
 /// What it comes to.
@@ -104,6 +112,8 @@ pub struct Settings {
     pub ready_file: Option<PathBuf>,
     /// File that declares classes and attributes of the user's own.
     pub classes: Option<PathBuf>,
+    /// For how many days history is kept; without it, for ever.
+    pub history_days: Option<u32>,
 }
 
 impl Config {
@@ -137,6 +147,7 @@ impl Config {
             console_dir: over.console_dir.or(self.console_dir),
             ready_file: over.ready_file.or(self.ready_file),
             classes: over.classes.or(self.classes),
+            history_days: over.history_days.or(self.history_days),
         }
     }
 
@@ -159,6 +170,13 @@ impl Config {
             let reason = format!("a control plane has at most {NAMES_MAX} names");
             return Err(ConfigError::Invalid { reason });
         }
+        let history_days = self.history_days.unwrap_or(HISTORY_DAYS);
+        if history_days > HISTORY_DAYS_MAX {
+            let reason = format!(
+                "`history_days` is at most {HISTORY_DAYS_MAX}; to keep history for ever, write 0"
+            );
+            return Err(ConfigError::Invalid { reason });
+        }
         let mut names = self.names;
         if let Some(bind) = self.bind.filter(|bind| !bind.is_unspecified()) {
             names.push(bind.to_string());
@@ -179,6 +197,7 @@ impl Config {
             console_dir: self.console_dir,
             ready_file: self.ready_file,
             classes: self.classes,
+            history_days: Some(history_days).filter(|days| *days > 0),
         })
     }
 }
@@ -213,6 +232,17 @@ mod tests {
         assert!(config.clone().settings().is_err());
         let named = Config { names: vec!["dharma.example".into()], ..config };
         assert_eq!(named.settings().unwrap().uplink.port(), UPLINK_PORT);
+    }
+
+    #[test]
+    fn history_is_kept_for_400_days_unless_told_otherwise() {
+        let days = |history_days| {
+            Config { history_days, ..Config::default() }.settings().map(|all| all.history_days)
+        };
+        assert_eq!(days(None).unwrap(), Some(400));
+        assert_eq!(days(Some(30)).unwrap(), Some(30));
+        assert_eq!(days(Some(0)).unwrap(), None, "for ever");
+        assert!(days(Some(40_000)).unwrap_err().to_string().contains("write 0"));
     }
 
     #[test]

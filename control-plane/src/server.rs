@@ -129,6 +129,7 @@ impl Server {
             is_remote: settings.is_remote,
             enroll_address: addresses.enroll.clone(),
             console_url: addresses.console.clone(),
+            history_days: settings.history_days,
         };
         let surroundings = (Arc::clone(&clock), Arc::clone(&randomness));
         let app = app(&state, items, &sessions, options, surroundings);
@@ -229,6 +230,7 @@ fn app(
     );
     App {
         fleet: Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>)),
+        history: Arc::clone(&items) as Arc<dyn store::history::History>,
         findings: Arc::clone(&items) as Arc<dyn store::findings::Findings>,
         items,
         catalog: Arc::clone(&state.catalog),

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod driver;
+mod history;
 mod lifecycle;
 
 use crate::app::App;
@@ -31,6 +32,10 @@ impl Tasks {
     ) -> Self {
         let mut driver = Driver::new(app);
         driver.add(lifecycle::Lifecycle { ingest });
+        if let Some(days) = app.options.history_days {
+            let clock = Arc::clone(&app.clock);
+            driver.add(history::Forgetting { history: Arc::clone(&app.history), clock, days });
+        }
         driver.add(certificate::Certificate {
             authority,
             identity,

@@ -11,6 +11,7 @@ pub mod asset;
 pub mod baselines;
 pub mod files;
 pub mod metrics;
+pub mod order;
 pub mod product;
 pub mod rates;
 pub mod repair;

@@ -55,8 +55,20 @@ const BENCHMARKS: &[Benchmark] = &[
         needs_product: true,
     },
     Benchmark {
+        name: "history",
+        program: &["-p", "system-tests", "--bin", "bench-history"],
+        rivals: &[],
+        needs_product: true,
+    },
+    Benchmark {
         name: "identity",
         program: &["-p", "system-tests", "--bin", "bench-identity"],
+        rivals: &[],
+        needs_product: false,
+    },
+    Benchmark {
+        name: "identity-order",
+        program: &["-p", "system-tests", "--bin", "bench-identity-order"],
         rivals: &[],
         needs_product: false,
     },
@@ -89,6 +101,12 @@ const BENCHMARKS: &[Benchmark] = &[
         program: &["-p", "system-tests", "--bin", "bench-streams"],
         rivals: &[],
         needs_product: true,
+    },
+    Benchmark {
+        name: "topology",
+        program: &["-p", "system-tests", "--bin", "bench-topology"],
+        rivals: &[],
+        needs_product: false,
     },
 ];
 

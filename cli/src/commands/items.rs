@@ -120,7 +120,7 @@ fn class_of<'a>(classes: &'a [Value], wanted: &str) -> Result<&'a Value, Error> 
 }
 
 /// The id of the item that a person means, by id or by its whole title.
-async fn item_id(client: &Client, wanted: &str) -> Result<String, Error> {
+pub(super) async fn item_id(client: &Client, wanted: &str) -> Result<String, Error> {
     let is_id = wanted.len() == 36
         && wanted.chars().all(|letter| letter.is_ascii_hexdigit() || letter == '-');
     if is_id {
@@ -160,11 +160,21 @@ pub(crate) async fn show(
     }
     let path = format!("/api/v1/items/{}", encoded(&id));
     let mut item = client.get(&path, &query).await?;
-    let (relations, has_more) =
-        pages(client, &format!("{path}/relations"), query, "relations", Some(RELATIONS_SHOWN_MAX))
-            .await?;
+    let (relations, has_more) = pages(
+        client,
+        &format!("{path}/relations"),
+        query.clone(),
+        "relations",
+        Some(RELATIONS_SHOWN_MAX),
+    )
+    .await?;
     if common.output == Format::Table {
         let catalog = client.get("/api/v1/classes", &[]).await?;
+        if let Some((_, at)) = query.first()
+            && !common.quiet
+        {
+            output::note(&format!("as it was at {at}; readings of that time are not kept"));
+        }
         output::text(&page(&item, &relations, &catalog));
         if has_more && !common.quiet {
             output::note(&format!(

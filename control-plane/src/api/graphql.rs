@@ -11,6 +11,7 @@ mod classes;
 mod cost;
 mod execute;
 mod findings;
+mod history;
 mod item_type;
 mod items;
 mod lists;

@@ -13,6 +13,7 @@ pub mod events;
 pub mod extract;
 pub mod filter;
 pub mod findings;
+pub mod history;
 pub mod idempotency;
 pub mod items;
 pub mod onboarding;
@@ -41,7 +42,10 @@ pub fn router() -> Router<App> {
         .route("/api/v1/items/{id}/relations", get(items::relations))
         .route("/api/v1/items/{id}/changes", get(changes::of_item))
         .route("/api/v1/items/{id}/scopes", get(items::scopes))
+        .route("/api/v1/items/{id}/moments", get(history::moments))
         .route("/api/v1/changes", get(changes::list))
+        .route("/api/v1/history", get(history::extent))
+        .route("/api/v1/diff", get(history::diff))
         .route("/api/v1/held-retirements", get(findings::held_retirements))
         .route("/api/v1/possible-duplicates", get(findings::possible_duplicates))
         .route("/api/v1/agents", get(agents::list))

@@ -240,3 +240,78 @@ fn readings_of(wire: v1::ReadingReport) -> Result<Readings, Malformed> {
         .collect::<Result<_, Malformed>>()?;
     Ok(Readings { at: Timestamp::from_millis(wire.at), items, source })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// A record as an honest agent sends it.
+    fn record() -> Vec<u8> {
+        let source = SourceId { collector: "host".into(), target: "db1".into() };
+        let report = v1::ScopeReport {
+            scope: Some(convert::scope_to(&source, "packages.dpkg")),
+            run: vec![7; 16],
+            coverage: Some(convert::coverage_to(&Coverage::complete())),
+            is_last: true,
+            digest: convert::digest_to(ScopeDigest::default()),
+            observations: vec![v1::Observation {
+                class: "package".into(),
+                native_key: "dpkg/curl".into(),
+                body: vec![1, 2, 3].into(),
+                readings: Vec::new(),
+            }],
+            removed: vec![v1::Removed { native_key: "dpkg/wget".into(), ..v1::Removed::default() }],
+            ..v1::ScopeReport::default()
+        };
+        v1::Record { content: Some(v1::record::Content::Report(report)) }.encode_to_vec()
+    }
+
+    fn prepared(records: &[Vec<u8>]) -> Prepared {
+        let entries = (1..)
+            .zip(records)
+            .map(|(sequence, bytes)| v1::Entry {
+                sequence,
+                content: Some(v1::entry::Content::Record(bytes.clone().into())),
+            })
+            .collect();
+        prepare(v1::Batch { epoch: 1, class: INVENTORY, entries }).unwrap()
+    }
+
+    #[test]
+    fn an_honest_record_is_no_poison() {
+        let prepared = prepared(&[record()]);
+        assert!(matches!(prepared.entries[0].content, Content::Report(_)), "{prepared:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_as_a_batch_are_prepared_or_refused_with_a_code(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+            if let Ok(batch) = v1::Batch::decode(bytes.as_slice()) {
+                let count = batch.entries.len();
+                match prepare(batch) {
+                    Ok(prepared) => prop_assert_eq!(prepared.entries.len(), count),
+                    Err(refused) => prop_assert!(!refused.code.is_empty() && refused.detail.len() < 500),
+                }
+            }
+        }
+
+        #[test]
+        fn a_damaged_record_harms_neither_its_neighbors_nor_the_memory(
+            place in any::<proptest::sample::Index>(),
+            bytes in proptest::collection::vec(any::<u8>(), 0..40),
+            removed in 0_usize..40,
+        ) {
+            let mut damaged = record();
+            let begin = place.index(damaged.len());
+            let end = begin.saturating_add(removed).min(damaged.len());
+            damaged.splice(begin..end, bytes);
+            let prepared = prepared(&[record(), damaged, record()]);
+            prop_assert!(matches!(prepared.entries[0].content, Content::Report(_)));
+            prop_assert!(matches!(prepared.entries[2].content, Content::Report(_)));
+            if let Content::Poison { code, detail, .. } = &prepared.entries[1].content {
+                prop_assert!(!code.is_empty() && detail.len() < 500, "{}", detail);
+            }
+        }
+    }
+}

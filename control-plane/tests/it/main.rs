@@ -22,6 +22,8 @@ mod graphql;
 #[cfg(test)]
 mod grpc;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod remote;

@@ -6,7 +6,7 @@
 use super::{Class, Estate};
 use model::KeyType;
 use model::decision::key_hash;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// What a record really is at the end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -125,43 +125,71 @@ fn harmonic(one: f64, other: f64) -> f64 {
     if one + other > 0.0 { 2.0 * one * other / (one + other) } else { 0.0 }
 }
 
+/// Records of one class that are one thing and were put into one cluster.
+struct Group {
+    class: Class,
+    truth: u64,
+    cluster: Cluster,
+    count: u64,
+}
+
 fn score(rows: impl Iterator<Item = (Truth, Cluster)>) -> Scores {
-    let mut together: BTreeMap<(Class, u64, Cluster), u64> = BTreeMap::new();
-    let mut truths: HashMap<(Class, u64), (u64, u64)> = HashMap::new();
-    let mut clusters: HashMap<(Class, Cluster), (u64, u64)> = HashMap::new();
-    let mut records = 0;
-    for (truth, cluster) in rows {
-        records += 1;
-        let count = together.entry((truth.class, truth.truth, cluster)).or_default();
-        *count += 1;
-        let is_first = u64::from(*count == 1);
-        let of_truth = truths.entry((truth.class, truth.truth)).or_default();
-        of_truth.0 += 1;
-        of_truth.1 += is_first;
-        let of_cluster = clusters.entry((truth.class, cluster)).or_default();
-        of_cluster.0 += 1;
-        of_cluster.1 += is_first;
-    }
-    let right: u64 = together.values().copied().map(pairs).sum();
-    let precision = ratio(right, clusters.values().map(|(count, _)| pairs(*count)).sum());
-    let recall = ratio(right, truths.values().map(|(count, _)| pairs(*count)).sum());
-    let (mut b3_precision, mut b3_recall) = (0.0, 0.0);
-    for ((class, truth, cluster), count) in &together {
-        let of = |known: Option<&(u64, u64)>| known.map_or(1, |known| known.0);
-        let squared = count * count;
-        b3_precision += ratio(squared, of(clusters.get(&(*class, *cluster))));
-        b3_recall += ratio(squared, of(truths.get(&(*class, *truth))));
-    }
-    let mean = ratio(1, records);
-    let too_many = |counts: u64| counts.saturating_sub(1);
+    let mut rows: Vec<(Class, u64, Cluster)> =
+        rows.map(|(truth, cluster)| (truth.class, truth.truth, cluster)).collect();
+    rows.sort_unstable();
+    let mut groups: Vec<Group> = rows
+        .chunk_by(|one, other| one == other)
+        .filter_map(|same| {
+            let (class, truth, cluster) = *same.first()?;
+            Some(Group { class, truth, cluster, count: u64::try_from(same.len()).ok()? })
+        })
+        .collect();
+    let right: u64 = groups.iter().map(|group| pairs(group.count)).sum();
+    let of_truths = Sides::of(
+        groups.chunk_by(|one, other| (one.class, one.truth) == (other.class, other.truth)),
+    );
+    groups.sort_unstable_by_key(|group| (group.class, group.cluster));
+    let of_clusters = Sides::of(
+        groups.chunk_by(|one, other| (one.class, one.cluster) == (other.class, other.cluster)),
+    );
+    let precision = ratio(right, of_clusters.pairs);
+    let recall = ratio(right, of_truths.pairs);
+    let mean = ratio(1, of_truths.records);
     Scores {
-        records,
+        records: of_truths.records,
         precision,
         recall,
         f1: harmonic(precision, recall),
-        b3_f1: harmonic(b3_precision * mean, b3_recall * mean),
-        over_merges: clusters.values().map(|(_, things)| too_many(*things)).sum(),
-        under_merges: truths.values().map(|(_, clusters)| too_many(*clusters)).sum(),
+        b3_f1: harmonic(of_clusters.squares * mean, of_truths.squares * mean),
+        over_merges: of_clusters.too_many,
+        under_merges: of_truths.too_many,
+    }
+}
+
+/// Sums over the clusters, or over the things.
+#[derive(Default)]
+struct Sides {
+    records: u64,
+    pairs: u64,
+    /// For each group of a side its share of the side, counted by its records.
+    squares: f64,
+    /// Groups beyond the first of each side.
+    too_many: u64,
+}
+
+impl Sides {
+    fn of<'a>(sides: impl Iterator<Item = &'a [Group]>) -> Self {
+        let mut sums = Self::default();
+        for side in sides {
+            let whole: u64 = side.iter().map(|group| group.count).sum();
+            sums.records += whole;
+            sums.pairs += pairs(whole);
+            sums.too_many += u64::try_from(side.len().saturating_sub(1)).unwrap_or(0);
+            for group in side {
+                sums.squares += ratio(group.count * group.count, whole);
+            }
+        }
+        sums
     }
 }
 

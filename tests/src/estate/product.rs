@@ -4,10 +4,12 @@
 
 use super::{Class, Sighting, site_name};
 use model::decision::{Decision, Number, ObservationRecord, ObservationWrite};
+use model::fold::{Statement, fold};
 use model::run::ContentHash;
-use model::{AgentId, Catalog, ItemId, Timestamp};
+use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
 use reconcile::{Error, Past, Reconciler, Sight};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 /// How many sightings are decided together, as a batch of an agent would be.
@@ -19,6 +21,8 @@ pub struct Memory {
     records: HashMap<Number, ObservationRecord>,
     of_item: HashMap<Number, Vec<Number>>,
     of_native: HashMap<u64, Number>,
+    sources: HashMap<Number, SourceId>,
+    relations: BTreeSet<(Number, Name, Number, Number)>,
 }
 
 impl Past for Memory {
@@ -34,6 +38,15 @@ impl Past for Memory {
 
 impl Memory {
     fn apply(&mut self, decision: Decision) {
+        for source in decision.sources {
+            self.sources.insert(source.number, source.id);
+        }
+        for ended in decision.relations_ended {
+            self.relations.remove(&(ended.from, ended.verb, ended.to, ended.owner));
+        }
+        for begun in decision.relations_begun {
+            self.relations.insert((begun.from, begun.verb, begun.to, begun.owner));
+        }
         for write in decision.observations {
             let record = match write {
                 ObservationWrite::New(record)
@@ -51,6 +64,51 @@ impl Memory {
             }
             self.of_item.entry(item).or_default().push(number);
         }
+    }
+}
+
+impl Memory {
+    /// The graph without anything that depends on numbers or on the order of arrival: what belongs together, the
+    /// winning values with who says them, and what is related.
+    fn graph(&self) -> BTreeSet<String> {
+        let mut names: HashMap<Number, String> = HashMap::new();
+        let mut lines = BTreeSet::new();
+        for (item, numbers) in self.of_item.iter().filter(|(_, numbers)| !numbers.is_empty()) {
+            let records: Vec<&ObservationRecord> =
+                numbers.iter().filter_map(|number| self.records.get(number)).collect();
+            let members: BTreeSet<String> = records
+                .iter()
+                .filter_map(|record| {
+                    let source = self.sources.get(&record.source)?;
+                    Some(format!("{source}:{}", record.seen.native_key))
+                })
+                .collect();
+            let statements: Vec<Statement<'_>> = records
+                .iter()
+                .filter(|record| record.absent_at.is_none())
+                .filter_map(|record| {
+                    Some(Statement {
+                        source: self.sources.get(&record.source)?,
+                        facts: &record.seen.facts,
+                        first_seen: record.first_seen,
+                        since: &record.since,
+                        confirmed_at: record.seen_at,
+                    })
+                })
+                .collect();
+            let values: Vec<String> = fold(&statements)
+                .iter()
+                .filter_map(|(name, values)| values.first().map(|won| (name, won)))
+                .map(|(name, won)| format!("{name}={:?} by {}", won.value, won.provenance.source))
+                .collect();
+            let name = format!("{members:?}");
+            lines.insert(format!("{name}: {values:?}"));
+            names.insert(*item, name);
+        }
+        for (from, verb, to, _) in &self.relations {
+            lines.insert(format!("{:?} {verb} {:?}", names.get(from), names.get(to)));
+        }
+        lines
     }
 }
 
@@ -141,9 +199,18 @@ impl Product {
         self.memory.records.get(number).map(|record| u64::from(record.item))
     }
 
-    /// The observations that are kept: of every record the last one.
-    pub fn records(&self) -> impl Iterator<Item = &ObservationRecord> {
-        self.memory.records.values()
+    /// The graph in lines, for people who look for a difference.
+    #[must_use]
+    pub fn graph(&self) -> BTreeSet<String> {
+        self.memory.graph()
+    }
+
+    /// A hash of the graph: equal for equal components, winning values and relationships, whatever their numbers.
+    #[must_use]
+    pub fn graph_hash(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        self.memory.graph().hash(&mut hasher);
+        hasher.finish()
     }
 }
 

@@ -44,11 +44,19 @@ const INTROSPECTION_COST: u64 = 100;
 /// What counting exactly costs beside the page itself.
 const TOTAL_COUNT_COST: u64 = 100;
 
+/// What a walk over a part of the graph costs beside what it lists.
+const WALK_COST: u64 = 100;
+
+/// What a walk over the whole graph costs: a tenth of a second at a million items.
+const ESTATE_COST: u64 = 5_000;
+
 /// Lists without pages, with the size that they are reckoned with.
-const LISTS: [(&str, u64); 6] = [
+const LISTS: [(&str, u64); 8] = [
+    ("attributeDifferences", 10),
     ("attributes", 30),
     ("classes", 30),
     ("identity", 4),
+    ("relationDifferences", 20),
     ("relationships", 20),
     ("scopes", 30),
     ("values", 2),
@@ -226,6 +234,8 @@ impl<'a> Measuring<'a> {
         let own = match name {
             "__schema" | "__type" => INTROSPECTION_COST,
             "totalCount" => TOTAL_COUNT_COST,
+            "impact" | "dependencies" | "shortestPaths" | "neighborhood" => WALK_COST,
+            "orphans" | "groups" => ESTATE_COST,
             _ if is_schema => 0,
             _ => 1,
         };
@@ -289,6 +299,8 @@ fn too_costly<T: TryInto<u64>>(detail: String, what: &str, found: T, limit: T) -
 mod tests {
     use super::*;
     use async_graphql::parser::parse_query;
+    use proptest::prelude::*;
+    use proptest::test_runner::TestCaseError;
 
     fn measured(query: &str) -> Result<Cost, ApiError> {
         check_text(query)?;
@@ -367,5 +379,64 @@ mod tests {
             "} ".repeat(9)
         );
         assert!(measured(&query).is_ok());
+    }
+
+    /// Pieces of queries, put together without sense.
+    fn query() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            4 => r"(\{|\}|\(|\)|\[|\]) ?",
+            4 => "(items|edges|node|id|parent|relations|__schema|types|ofType|totalCount) ",
+            2 => r"\((first|after|where): ?(-?[0-9]{1,22}|\$n|null|[\x22]x[\x22]|\[\{\}\])\) ",
+            2 => "(query|subscription|mutation|fragment) ?(Q|f|g)?(\\(\\$n: Int = [0-9]{1,12}\\))? ",
+            2 => "(\\.\\.\\.)(f|g|on Query|on Item)? ",
+            1 => "[a-z]{1,3}: ",
+            1 => "(\"|\"\"\"|#|@skip\\(if: true\\)|\n)",
+            1 => "\\PC{0,8}",
+        ];
+        proptest::collection::vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+    }
+
+    /// A query that parses: fields in each other, with pages and fragments.
+    fn well_formed() -> impl Strategy<Value = String> {
+        let field = "(items|edges|node|id|title|parent|a: id|__typename|totalCount)(\\(first: (0|[1-9][0-9]{0,24})\\)|\\(first: \\$n\\))?";
+        let leaf = prop_oneof![field.prop_map(|text| text), Just("...f".to_owned())];
+        let set = leaf.prop_recursive(20, 200, 6, move |inner| {
+            (field, proptest::collection::vec(inner, 1..6))
+                .prop_map(|(name, inner)| format!("{name} {{ {} }}", inner.join(" ")))
+        });
+        (set.clone(), set).prop_map(|(own, fragment)| {
+            format!("query($n: Int) {{ {own} }} fragment f on Query {{ {fragment} }}")
+        })
+    }
+
+    fn is_measured_or_refused(query: &str) -> Result<(), TestCaseError> {
+        if check_text(query).is_err() {
+            return Ok(());
+        }
+        let Ok(document) = parse_query(query) else { return Ok(()) };
+        match measure(&document, None, &Variables::default()) {
+            Ok(cost) => {
+                prop_assert!(cost.total <= COST_MAX && cost.fields <= FIELDS_MAX);
+                prop_assert!(cost.aliases <= ALIASES_MAX && cost.depth <= INTROSPECTION_DEPTH_MAX);
+            }
+            Err(error) => {
+                prop_assert!([Code::QueryTooCostly, Code::QuerySyntax].contains(&error.code));
+                prop_assert!(error.detail.len() < 300, "{}", error.detail);
+            }
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_measured_or_refused(query in query()) {
+            is_measured_or_refused(&query)?;
+        }
+
+        #[test]
+        fn any_query_that_parses_is_within_the_limits_or_refused(query in well_formed()) {
+            prop_assert!(parse_query(&query).is_ok(), "{}", query);
+            is_measured_or_refused(&query)?;
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::items::ItemNode;
 use super::lists::{self, Connection, Edge};
-use super::{app, changes, names, or_null, values};
+use super::{app, changes, history, names, or_null, values};
 use crate::api::rest::items as rest_items;
 use crate::app::App;
 use async_graphql::dynamic::{
@@ -80,6 +80,7 @@ fn shared_fields() -> Vec<Field> {
         relations_field(),
         parts_field(),
         changes_field(),
+        history::moments_field(),
     ]
 }
 
@@ -113,6 +114,7 @@ pub(super) fn interfaces() -> [Interface; 2] {
         ("relations", TypeRef::named_nn("RelationConnection"), relation_arguments()),
         ("parts", TypeRef::named_nn("ItemConnection"), part_arguments()),
         ("changes", TypeRef::named_nn("ChangeConnection"), change_arguments()),
+        ("moments", TypeRef::named_nn("Moments"), history::moments_arguments()),
     ];
     for (name, of, arguments) in with_arguments {
         let mut field = InterfaceField::new(name, of);

@@ -61,6 +61,11 @@ impl ItemNode {
         }
     }
 
+    /// The same at another moment.
+    pub(super) fn at(self, at: At) -> Self {
+        Self { at, ..self }
+    }
+
     /// The whole item, read together with the others of the query when it is not here yet.
     pub(super) async fn item(&self, context: &Context<'_>) -> Result<Arc<Item>, ApiError> {
         if let Some(item) = &self.full {

@@ -1,6 +1,8 @@
 //! The schema, put together from the catalog.
 
-use super::{agents, app, changes, findings, item_type, items, lists, names, or_null, values};
+use super::{
+    agents, app, changes, findings, history, item_type, items, lists, names, or_null, values,
+};
 use crate::api::error::{ApiError, Code, shortened};
 use crate::api::rest::filter;
 use async_graphql::dynamic::{
@@ -47,6 +49,7 @@ pub(super) fn build(catalog: &Catalog) -> Result<Schema, String> {
         .chain(changes::types())
         .chain(agents::types())
         .chain(findings::types())
+        .chain(history::types())
         .chain(lists::shared_types())
         .chain(provenance_types())
         .chain(super::classes::types());
@@ -77,6 +80,8 @@ fn query() -> Object {
         .field(agents::field())
         .field(findings::held_field())
         .field(findings::possible_field())
+        .field(history::extent_field())
+        .field(history::diff_field())
 }
 
 fn at_argument() -> InputValue {
@@ -135,7 +140,7 @@ fn items_field() -> Field {
     lists::paged(field)
 }
 
-fn filter_of(ctx: &ResolverContext<'_>) -> Result<(Filter, Order)> {
+pub(super) fn filter_of(ctx: &ResolverContext<'_>) -> Result<(Filter, Order)> {
     let catalog = &app(ctx.ctx)?.catalog;
     let classes = filter::classes(item_type::texts(ctx, "class")?, catalog)?;
     let mut states = Vec::new();
@@ -258,6 +263,11 @@ fn enumerations() -> Vec<Enum> {
             "ChangeKind",
             "What happened.",
             &["created", "attribute_changed", "related", "unrelated", "state_changed"],
+        ),
+        enumeration(
+            "DifferenceKind",
+            "How an item differs between two moments.",
+            &store::history::DifferenceKind::ALL.map(store::history::DifferenceKind::name),
         ),
         enumeration(
             "AgentState",

@@ -215,6 +215,8 @@ const fn kind_in_words(kind: Kind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::extract::FromRequestParts;
+    use proptest::prelude::*;
 
     #[test]
     fn a_condition_is_cut_at_its_first_sign() {
@@ -241,5 +243,80 @@ mod tests {
         assert!(condition("memory_bytes", "five").is_err());
         assert!(condition("no_such_attribute", "5").is_err());
         assert_eq!(condition("fqdn", "5").unwrap().value, Value::Text("5".into()));
+    }
+
+    /// Made once: a long run has ten thousands of cases.
+    static CATALOG: std::sync::LazyLock<Catalog> = std::sync::LazyLock::new(Catalog::built_in);
+
+    /// Parameters as they come from a query with these pairs.
+    fn parameters(pairs: &[(String, String)]) -> Option<Parameters> {
+        let encoded =
+            |text: &str| -> String { text.bytes().map(|byte| format!("%{byte:02x}")).collect() };
+        let query: Vec<String> = pairs
+            .iter()
+            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+            .collect();
+        let (mut parts, ()) = http::Request::builder()
+            .uri(format!("/api/v1/items?{}", query.join("&")))
+            .body(())
+            .ok()?
+            .into_parts();
+        // Nothing in it waits, so that it is done when it is asked once.
+        let mut taking = std::pin::pin!(Parameters::from_request_parts(&mut parts, &()));
+        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+        match taking.as_mut().poll(&mut context) {
+            std::task::Poll::Ready(taken) => taken.ok(),
+            std::task::Poll::Pending => panic!("taking parameters waits for something"),
+        }
+    }
+
+    /// Pairs that look like a filter, and pairs that do not.
+    fn pairs() -> impl Strategy<Value = Vec<(String, String)>> {
+        let name = prop_oneof![
+            4 => "(class|state|text|parent|where|order|at|page_token)",
+            2 => "q_(memory_bytes|fqdn|port|x)",
+            1 => ".{0,12}",
+        ];
+        let value = prop_oneof![
+            "(host|package|active|retired|null|,| ){0,6}",
+            "(memory_bytes|fqdn|port|boot_time|is_virtual|name|x)(=|!=|<=|>=|<|>|~|==|)(-?[0-9]{0,25}|1e999|NaN|true|null|.{0,20})",
+            ".{0,60}",
+        ];
+        proptest::collection::vec((name, value), 0..12)
+    }
+
+    proptest! {
+        #[test]
+        fn any_pairs_are_a_bounded_filter_or_a_short_error(pairs in pairs()) {
+            let Some(mut parameters) = parameters(&pairs) else { return Ok(()) };
+            match take(&mut parameters, &CATALOG) {
+                Ok(filter) => {
+                    prop_assert!(filter.classes.len() <= CLASSES_MAX);
+                    prop_assert!(filter.conditions.len() <= CONDITIONS_MAX);
+                    prop_assert!(filter.text.as_ref().is_none_or(|text| text.len() <= TEXT_BYTES_MAX));
+                    // The same question has the same text, by which a page token is bound to it.
+                    prop_assert_eq!(question(&filter, "x"), question(&filter, "x"));
+                }
+                Err(error) => {
+                    prop_assert_eq!(error.code, crate::api::error::Code::ValidationFailed);
+                    prop_assert!(error.detail.chars().count() < 400, "{}", error.detail);
+                }
+            }
+        }
+
+        #[test]
+        fn any_text_is_a_condition_or_a_short_error(text in "\\PC{0,300}") {
+            match cut(&text) {
+                Ok((name, _, value)) => prop_assert!(text.starts_with(name) && text.ends_with(value)),
+                Err(error) => prop_assert!(error.detail.chars().count() < 300, "{}", error.detail),
+            }
+        }
+
+        #[test]
+        fn any_page_token_is_a_cursor_or_a_mismatch(token in "[A-Za-z0-9_=/+-]{0,80}|.{0,40}") {
+            if let Err(error) = crate::api::rest::page::PageRequest::of(10, &token, "question") {
+                prop_assert_eq!(error.code, crate::api::error::Code::PageTokenMismatch);
+            }
+        }
     }
 }

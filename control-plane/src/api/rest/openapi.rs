@@ -1,7 +1,8 @@
 //! The OpenAPI document, made from the handlers.
 
 use super::{
-    agents, can, changes, classes, counts, events, findings, items, onboarding, session, tokens,
+    agents, can, changes, classes, counts, events, findings, history, items, onboarding, session,
+    tokens,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -17,6 +18,7 @@ use utoipa::{Modify, OpenApi};
         classes::list, counts::show,
         items::list, items::show, items::relations, items::scopes,
         changes::list, changes::of_item, events::stream,
+        history::extent, history::moments, history::diff,
         findings::held_retirements, findings::possible_duplicates,
         agents::list, agents::show, agents::revoke, onboarding::show,
         tokens::list, tokens::create, tokens::revoke,
