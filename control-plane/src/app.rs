@@ -36,6 +36,10 @@ pub struct App {
     pub history: Arc<dyn History>,
     /// What a person should look at.
     pub findings: Arc<dyn Findings>,
+    /// What people decided about identity, and its rules.
+    pub identity_store: Arc<dyn store::identity::Identity>,
+    /// Questions and words about which sightings are one item.
+    pub identity: Arc<crate::identity::Identity>,
     /// The declared classes.
     pub catalog: Arc<Catalog>,
     /// Agents and join tokens.

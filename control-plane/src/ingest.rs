@@ -22,7 +22,7 @@ use load::Parts;
 use model::decision::Number;
 use model::{AgentId, Catalog, SourceId};
 use proto::v1;
-use reconcile::{Explanation, Wished};
+use reconcile::{Explanation, Plan, Rules, Wished};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use store::observed::{CommitError, ItemStore};
@@ -71,6 +71,8 @@ pub struct Outcome {
     pub need_full: Vec<(SourceId, String)>,
     /// What a person said, when this was a person's word.
     pub wished: Option<Wished>,
+    /// How many sightings are still to be decided again by new rules.
+    pub left: usize,
 }
 
 /// A person's word about which sightings are one item. It is about sightings, given as hashes of source and native
@@ -106,11 +108,19 @@ pub enum Wish {
 }
 
 /// The write path. Cheap to clone.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Ingest {
     jobs: mpsc::Sender<Job>,
     graph: Arc<RwLock<topology::Graph>>,
+    store: Arc<dyn ItemStore>,
+    parts: Arc<Parts>,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
+}
+
+impl std::fmt::Debug for Ingest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Ingest").field("jobs", &self.jobs).finish_non_exhaustive()
+    }
 }
 
 impl Ingest {
@@ -126,6 +136,7 @@ impl Ingest {
     ) -> Result<Self, StartError> {
         let parts = Parts { catalog, clock, randomness };
         let loaded = load::load(store.as_ref(), &parts).await.map_err(StartError::Load)?;
+        let (kept, parts_kept) = (Arc::clone(&store), Arc::new(parts.clone()));
         let engine = Engine::new(store, parts, loaded, tokio::runtime::Handle::current());
         let graph = Arc::clone(&engine.graph);
         let (jobs, waiting) = mpsc::channel(QUEUE_JOBS_MAX);
@@ -133,7 +144,13 @@ impl Ingest {
             .name("ingest".to_owned())
             .spawn(move || engine.run(waiting))
             .map_err(StartError::Thread)?;
-        Ok(Self { jobs, graph, thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Self {
+            jobs,
+            graph,
+            store: kept,
+            parts: parts_kept,
+            thread: Arc::new(Mutex::new(Some(thread))),
+        })
     }
 
     /// What is already stored of this agent's spool, for its Welcome.
@@ -198,6 +215,50 @@ impl Ingest {
     /// When what is stored cannot be read.
     pub async fn explain(&self, item: Number) -> Result<Option<Explanation>, SubmitError> {
         self.ask(|reply| Job::Explain { item, reply }).await
+    }
+
+    /// The items of sightings, given as hashes of source and native key; 0 for one that is not known.
+    ///
+    /// # Errors
+    /// When ingest has stopped.
+    pub async fn items_of_sightings(
+        &self,
+        sightings: Vec<u64>,
+    ) -> Result<Vec<Number>, SubmitError> {
+        self.ask(|reply| Job::Items { sightings, reply }).await
+    }
+
+    /// Makes rules of identity live for everything that comes. Resolves after the commit.
+    ///
+    /// # Errors
+    /// When they cannot be read, or the store cannot take anything.
+    pub async fn set_rules(&self, text: String, said_by: String) -> Result<(), SubmitError> {
+        self.ask(|reply| Job::Rules { text, said_by, reply }).await.map(drop)
+    }
+
+    /// Decides again, by the rules that are live, about some of what is known. Gives how much is left; what agents
+    /// send has its turn in between.
+    ///
+    /// # Errors
+    /// When the store cannot take anything.
+    pub async fn regroup(&self) -> Result<usize, SubmitError> {
+        Ok(self.ask(|reply| Job::Regroup { reply }).await?.left)
+    }
+
+    /// What other rules would decide about everything that is stored. Reads all of it beside the write path.
+    ///
+    /// # Errors
+    /// When the rules cannot be read, or the store cannot.
+    pub async fn plan(&self, text: &str, listed: usize) -> Result<Plan, SubmitError> {
+        let rules = Rules::parse(text).map_err(|error| SubmitError::Refused {
+            code: "VALIDATION_FAILED",
+            detail: error.to_string(),
+        })?;
+        let unavailable = |detail: String| SubmitError::Unavailable { detail };
+        let loaded = load::load(self.store.as_ref(), &self.parts).await;
+        let loaded = loaded.map_err(|error| unavailable(error.to_string()))?;
+        let plan = tokio::task::spawn_blocking(move || loaded.reconciler.plan(&rules, listed));
+        plan.await.map_err(|error| unavailable(error.to_string()))
     }
 
     /// Takes a person's word. Resolves after the commit.

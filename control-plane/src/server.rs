@@ -14,6 +14,7 @@ use crate::api::rest::idempotency::Idempotency;
 use crate::app::{App, ConsoleOptions};
 use crate::config::Settings;
 use crate::fleet::{Fleet, FleetParts};
+use crate::identity::Identity;
 use crate::ingest::Ingest;
 use crate::ingest::sessions::Sessions;
 use crate::tasks::Tasks;
@@ -132,7 +133,7 @@ impl Server {
             history_days: settings.history_days,
         };
         let surroundings = (Arc::clone(&clock), Arc::clone(&randomness));
-        let app = app(&state, items, &sessions, options, surroundings);
+        let app = app(&state, (items, &ingest), &sessions, options, surroundings);
         app.fleet.endpoints_set(vec![addresses.uplink.clone()]);
         let setup_code = setup_code(&app.accounts, &state).await?;
         let running = TaskTracker::new();
@@ -211,7 +212,7 @@ impl Server {
 /// What the APIs work with, over an open state.
 fn app(
     state: &State,
-    items: Arc<SqliteItems>,
+    (items, ingest): (Arc<SqliteItems>, &Ingest),
     sessions: &Sessions,
     options: ConsoleOptions,
     (clock, randomness): (Arc<dyn Clock>, Arc<dyn Randomness>),
@@ -232,6 +233,12 @@ fn app(
         fleet: Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>)),
         history: Arc::clone(&items) as Arc<dyn store::history::History>,
         findings: Arc::clone(&items) as Arc<dyn store::findings::Findings>,
+        identity_store: Arc::clone(&items) as Arc<dyn store::identity::Identity>,
+        identity: Arc::new(Identity::new(
+            ingest.clone(),
+            Arc::clone(&items) as Arc<dyn ItemStore>,
+            Arc::clone(&items) as Arc<dyn store::identity::Identity>,
+        )),
         items,
         catalog: Arc::clone(&state.catalog),
         streams: Arc::new(sessions.clone()),

@@ -6,6 +6,7 @@
 mod certificate;
 mod driver;
 mod history;
+mod identity;
 mod lifecycle;
 
 use crate::app::App;
@@ -31,6 +32,11 @@ impl Tasks {
         names: Vec<String>,
     ) -> Self {
         let mut driver = Driver::new(app);
+        driver.add(identity::Regrouping {
+            ingest: ingest.clone(),
+            identity: Arc::clone(&app.identity_store),
+            clock: Arc::clone(&app.clock),
+        });
         driver.add(lifecycle::Lifecycle { ingest });
         if let Some(days) = app.options.history_days {
             let clock = Arc::clone(&app.clock);

@@ -371,6 +371,21 @@ pub struct WishRecord {
     pub at: Timestamp,
 }
 
+/// A version of the rules of identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RulesRecord {
+    /// What they call themselves.
+    pub version: String,
+    /// Their text.
+    pub text: String,
+    /// Who made them live.
+    pub said_by: String,
+    /// When.
+    pub at: Timestamp,
+    /// Whether everything that is known was decided by them.
+    pub is_applied: bool,
+}
+
 /// A disappearance that was held because it would have taken too much of its scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRecord {
@@ -429,6 +444,8 @@ pub struct Decision {
     pub absorbed: Vec<AbsorbedRecord>,
     /// Absorbed items that are items of their own again.
     pub revived: Vec<Number>,
+    /// Rules of identity that are live from now on.
+    pub rules: Option<RulesRecord>,
     /// What a person decided.
     pub wishes: Vec<WishRecord>,
     /// Actions that a person took back.

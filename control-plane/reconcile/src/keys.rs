@@ -60,7 +60,6 @@ impl Keys {
     }
 
     /// All sightings that are recognized by keys.
-    #[expect(dead_code, reason = "for plans")]
     pub(crate) fn sightings(&self) -> impl Iterator<Item = u64> + '_ {
         self.of.keys().copied()
     }

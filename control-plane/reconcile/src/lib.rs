@@ -20,6 +20,7 @@ mod keys;
 mod known;
 mod life;
 mod observe;
+mod plan;
 mod reassign;
 mod regroup;
 mod rules;
@@ -30,7 +31,8 @@ pub use explain::{Explanation, Pair, Rival, SightingEvidence};
 pub use identity::Reason;
 pub use index::{ScopeState, Sight};
 pub use known::Known;
-pub use rules::{ClassRules, Rules, RulesError};
+pub use plan::Plan;
+pub use rules::{BUILT_IN as BUILT_IN_RULES, ClassRules, Rules, RulesError};
 pub use wishes::{WishError, Wished};
 
 use connections::Connections;
@@ -108,6 +110,8 @@ pub struct Reconciler {
     wishes: Wishes,
     /// Sightings whose grouping has to be decided again.
     dirty: BTreeSet<u64>,
+    /// Sightings that are to be decided again by new rules, a little at a time.
+    pending: Vec<u64>,
     /// Items that a person should look at together, both ways, with the bits that speak for them being one.
     possible: HashMap<Number, BTreeMap<Number, i32>>,
 }
@@ -133,6 +137,7 @@ impl Reconciler {
             rules: Rules::built_in(),
             wishes: Wishes::default(),
             dirty: BTreeSet::new(),
+            pending: Vec::new(),
             possible: HashMap::new(),
         }
     }

@@ -8,7 +8,7 @@ use crate::group::{Grouping, group};
 use crate::identity::score;
 use crate::index::Index;
 use crate::keys::KeySet;
-use crate::rules::ClassRules;
+use crate::rules::{ClassRules, Rules};
 use crate::{Error, Past, Reconciler};
 use model::decision::{Number, PossibleRecord};
 use model::{KeyType, Tier, Timestamp};
@@ -158,12 +158,21 @@ impl Reconciler {
         Ok(task)
     }
 
-    pub(crate) fn grouping(&self, class: u32, component: &BTreeSet<u64>) -> Grouping {
+    fn grouping(&self, class: u32, component: &BTreeSet<u64>) -> Grouping {
+        self.grouping_by(&self.rules, class, component)
+    }
+
+    pub(crate) fn grouping_by(
+        &self,
+        rules: &Rules,
+        class: u32,
+        component: &BTreeSet<u64>,
+    ) -> Grouping {
         let Some(name) = self.index.class_name(class) else { return Grouping::default() };
         let members: BTreeMap<u64, &KeySet> =
             component.iter().map(|native| (*native, self.index.keys.of(*native))).collect();
         let mut frequencies = Frequencies::new(&self.index, class);
-        group(self.rules.of(name), &self.wishes, &members, &mut |_, hash| frequencies.of(hash))
+        group(rules.of(name), &self.wishes, &members, &mut |_, hash| frequencies.of(hash))
     }
 
     /// Sightings of the items of a component that evidence no longer connects with it.
@@ -192,8 +201,12 @@ impl Reconciler {
 
     /// All sightings that evidence, or a person's word, connects with this one.
     pub(crate) fn component(&self, native: u64, class: u32) -> BTreeSet<u64> {
+        self.component_by(&self.rules, native, class)
+    }
+
+    pub(crate) fn component_by(&self, rules: &Rules, native: u64, class: u32) -> BTreeSet<u64> {
         let Some(name) = self.index.class_name(class) else { return BTreeSet::new() };
-        let rules = self.rules.of(name);
+        let rules = rules.of(name);
         let found = self.connected(native, class, (rules, EDGE_BITS, COMPONENT_MAX));
         if found.len() <= COMPONENT_MAX {
             return found;

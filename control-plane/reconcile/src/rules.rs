@@ -10,7 +10,7 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 
 /// The rules that are compiled in.
-pub(crate) const BUILT_IN: &str = include_str!("../data/identity.toml");
+pub const BUILT_IN: &str = include_str!("../data/identity.toml");
 
 /// The longest rule file that is read.
 pub(crate) const BYTES_MAX: usize = 256 * 1024;

@@ -15,6 +15,7 @@ pub mod filter;
 pub mod findings;
 pub mod history;
 pub mod idempotency;
+pub mod identity;
 pub mod items;
 pub mod onboarding;
 pub mod openapi;
@@ -48,6 +49,14 @@ pub fn router() -> Router<App> {
         .route("/api/v1/diff", get(history::diff))
         .route("/api/v1/held-retirements", get(findings::held_retirements))
         .route("/api/v1/possible-duplicates", get(findings::possible_duplicates))
+        .route("/api/v1/items/{id}/explanation", get(identity::explanation))
+        .route("/api/v1/identity/join", post(identity::join))
+        .route("/api/v1/identity/divide", post(identity::divide))
+        .route("/api/v1/identity/keep-apart", post(identity::keep_apart))
+        .route("/api/v1/identity/decisions", get(identity::decisions))
+        .route("/api/v1/identity/decisions/{action}", axum::routing::delete(identity::take_back))
+        .route("/api/v1/identity/rules", get(identity::rules).put(identity::apply_rules))
+        .route("/api/v1/identity/rules/plan", post(identity::plan_rules))
         .route("/api/v1/agents", get(agents::list))
         .route("/api/v1/agents/{id}", get(agents::show).delete(agents::revoke))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::create))

@@ -8,11 +8,11 @@ use super::load::Parts;
 use super::prepare::{Content, Entry, INVENTORY, Prepared, Readings, Report, Seen};
 use super::state::State;
 use super::{Outcome, SubmitError, Wish};
-use model::decision::{CommittedRecord, Decision, Number, RejectedRecord};
+use model::decision::{CommittedRecord, Decision, Number, RejectedRecord, RulesRecord};
 use model::{AgentId, Catalog, CoverageStatus, Kind, Name, Observation, SourceId, Timestamp};
 use proto::convert::{self, Names};
 use proto::v1;
-use reconcile::{Error, Explanation, Past, Reconciler, Sight, WishError};
+use reconcile::{Error, Explanation, Past, Reconciler, Rules, Sight, WishError};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -145,6 +145,7 @@ impl Applier {
             acknowledgement: Some(acknowledgement),
             need_full: used.need_full,
             wished: None,
+            left: 0,
         })
     }
 
@@ -372,6 +373,40 @@ impl Applier {
         self.reconciler.explain(past, item).map_err(|error| unavailable(&error))
     }
 
+    /// The items of sightings; 0 for one that is not known.
+    pub(super) fn items_of_sightings(&self, sightings: &[u64]) -> Vec<Number> {
+        self.reconciler.items_of_sightings(sightings)
+    }
+
+    /// Makes rules live. Everything that is known is decided again by [`Applier::regroup`].
+    pub(super) fn set_rules(&mut self, text: String, said_by: String) -> Result<Outcome> {
+        let rules = Rules::parse(&text).map_err(|error| SubmitError::Refused {
+            code: "VALIDATION_FAILED",
+            detail: error.to_string(),
+        })?;
+        let (version, at) = (rules.version.clone(), self.now);
+        self.reconciler.set_rules(rules);
+        self.reconciler.regroup_all();
+        let record = RulesRecord { version, text, said_by, at, is_applied: false };
+        self.reconciler.decision_mut().rules = Some(record);
+        Ok(Outcome::default())
+    }
+
+    /// Decides again about some of what is known; says how much is left.
+    pub(super) fn regroup(&mut self, limit: usize) -> Outcome {
+        let left = self.reconciler.regroup_some(limit);
+        if left == 0 && self.reconciler.decision_mut().rules.is_none() {
+            self.reconciler.decision_mut().rules = Some(RulesRecord {
+                version: String::new(),
+                text: String::new(),
+                said_by: String::new(),
+                at: self.now,
+                is_applied: true,
+            });
+        }
+        Outcome { left, ..Outcome::default() }
+    }
+
     /// Takes a person's word about which sightings are one item.
     pub(super) fn wish(&mut self, past: &dyn Past, wish: Wish, said_by: &str) -> Result<Outcome> {
         let reconciler = &mut self.reconciler;
@@ -391,7 +426,7 @@ impl Applier {
             Err(error) => {
                 let code = match error {
                     WishError::UnknownItem | WishError::UnknownAction => "NOT_FOUND",
-                    _ => "INVALID_ARGUMENT",
+                    _ => "VALIDATION_FAILED",
                 };
                 Err(SubmitError::Refused { code, detail: error.to_string() })
             }

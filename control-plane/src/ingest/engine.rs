@@ -28,6 +28,9 @@ const GROUP_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Items that one sweep moves on at once.
 const SWEEP_ITEMS_MAX: usize = 10_000;
 
+/// Sightings that new rules decide about with one decision; agents wait for so many at most.
+const REGROUP_SIGHTINGS_MAX: usize = 4_096;
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SubmitError>>;
 
 /// What the thread is asked to do.
@@ -38,6 +41,9 @@ pub(super) enum Job {
     Committed { agent: AgentId, epoch: u64, reply: Reply<Vec<v1::Committed>> },
     Sweep { reply: Reply<Outcome> },
     Explain { item: Number, reply: Reply<Option<Explanation>> },
+    Items { sightings: Vec<u64>, reply: Reply<Vec<Number>> },
+    Rules { text: String, said_by: String, reply: Reply<Outcome> },
+    Regroup { reply: Reply<Outcome> },
     Wish { wish: Wish, said_by: String, reply: Reply<Outcome> },
     Stop { reply: Reply<Outcome> },
 }
@@ -178,6 +184,12 @@ impl Engine {
                 drop(reply.send(self.applier.explain(past, item)));
                 return;
             }
+            Job::Items { sightings, reply } => {
+                drop(reply.send(Ok(self.applier.items_of_sightings(&sightings))));
+                return;
+            }
+            Job::Rules { text, said_by, reply } => (reply, self.applier.set_rules(text, said_by)),
+            Job::Regroup { reply } => (reply, Ok(self.applier.regroup(REGROUP_SIGHTINGS_MAX))),
             Job::Wish { wish, said_by, reply } => (reply, self.applier.wish(past, wish, &said_by)),
             Job::Sweep { reply } => (reply, self.applier.sweep(past, SWEEP_ITEMS_MAX)),
         };

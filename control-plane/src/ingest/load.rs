@@ -3,7 +3,7 @@
 use super::state::State;
 use environment::{Clock, Randomness};
 use model::{Catalog, ItemId, Timestamp};
-use reconcile::{Known, Reconciler};
+use reconcile::{Known, Reconciler, Rules};
 use std::sync::Arc;
 use store::observed::{CommitError, ItemStore, Snapshot};
 use topology::Graph;
@@ -94,5 +94,17 @@ fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler) {
     }
     snapshot.waiting.into_iter().for_each(|record| reconciler.know(Known::Waiting(record)));
     snapshot.endpoints.into_iter().for_each(|record| reconciler.know(Known::Endpoint(record)));
+    if let Some(record) = snapshot.rules {
+        match Rules::parse(&record.text) {
+            Ok(rules) => reconciler.set_rules(rules),
+            // They were read when they were made live; only another build can find fault with them.
+            Err(error) => {
+                tracing::error!(%error, rules = record.version, "these rules of identity cannot be read; the built-in ones decide");
+            }
+        }
+        if !record.is_applied {
+            reconciler.regroup_all();
+        }
+    }
     reconciler.settle();
 }

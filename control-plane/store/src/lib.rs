@@ -12,6 +12,7 @@ pub mod database;
 pub mod findings;
 pub mod fleet;
 pub mod history;
+pub mod identity;
 pub mod items;
 pub mod observed;
 mod schema;

@@ -10,7 +10,8 @@ use crate::items::{Items, ReadError};
 use async_trait::async_trait;
 use model::decision::{
     AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, Number, ObservationRecord,
-    PossibleRecord, RelationRecord, ScopeRecord, SourceRecord, WaitingRecord, WishRecord,
+    PossibleRecord, RelationRecord, RulesRecord, ScopeRecord, SourceRecord, WaitingRecord,
+    WishRecord,
 };
 use model::{ItemId, ItemState, KeyType, Name, Revision, Timestamp};
 use std::sync::Arc;
@@ -144,6 +145,8 @@ pub struct Snapshot {
     pub wishes: Vec<WishRecord>,
     /// Items that a person should look at together.
     pub possible: Vec<PossibleRecord>,
+    /// The latest rules of identity; none as long as the built-in ones decide.
+    pub rules: Option<RulesRecord>,
 }
 
 /// The store of items as the write path sees it.

@@ -3,7 +3,7 @@
 //! The only file that knows the reconciler's interface. Asked after the feeding: which item a record belongs to.
 
 use super::{Class, Sighting, site_name};
-use model::decision::{Decision, Number, ObservationRecord, ObservationWrite};
+use model::decision::{Decision, Number, ObservationRecord, ObservationWrite, RelationRecord};
 use model::fold::{Statement, fold};
 use model::run::ContentHash;
 use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
@@ -31,7 +31,8 @@ impl Past for Memory {
         Ok(numbers.iter().filter_map(|number| self.records.get(number)).cloned().collect())
     }
 
-    fn parts_of(&self, _item: Number) -> Result<Vec<Number>, Error> {
+    fn relations_to(&self, _item: Number) -> Result<Vec<RelationRecord>, Error> {
+        // Sightings of an estate state no relationships.
         Ok(Vec::new())
     }
 }
@@ -51,6 +52,7 @@ impl Memory {
             let record = match write {
                 ObservationWrite::New(record)
                 | ObservationWrite::Moved(record)
+                | ObservationWrite::Reassigned(record)
                 | ObservationWrite::Next { record, .. } => record,
             };
             let (number, item) = (record.number, record.item);

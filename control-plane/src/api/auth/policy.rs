@@ -56,6 +56,10 @@ impl Level {
 pub enum Action {
     /// Read items, changes, classes, counts.
     ItemsRead,
+    /// Say which sightings are one item, and take it back.
+    IdentityDecide,
+    /// Make other rules of identity live.
+    IdentityRules,
     /// Read agents and onboardings.
     AgentsRead,
     /// Cut an agent off.
@@ -70,8 +74,10 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 8] = [
         Self::ItemsRead,
+        Self::IdentityDecide,
+        Self::IdentityRules,
         Self::AgentsRead,
         Self::AgentsRevoke,
         Self::JoinTokensManage,
@@ -84,6 +90,8 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::ItemsRead => "items_read",
+            Self::IdentityDecide => "identity_decide",
+            Self::IdentityRules => "identity_rules",
             Self::AgentsRead => "agents_read",
             Self::AgentsRevoke => "agents_revoke",
             Self::JoinTokensManage => "join_tokens_manage",
@@ -103,8 +111,8 @@ impl Action {
     pub const fn needs(self) -> Level {
         match self {
             Self::ItemsRead | Self::AgentsRead => Level::Read,
-            Self::JoinTokensManage | Self::OwnTokensManage => Level::Write,
-            Self::AgentsRevoke | Self::AllTokensManage => Level::Admin,
+            Self::IdentityDecide | Self::JoinTokensManage | Self::OwnTokensManage => Level::Write,
+            Self::IdentityRules | Self::AgentsRevoke | Self::AllTokensManage => Level::Admin,
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The OpenAPI document, made from the handlers.
 
 use super::{
-    agents, can, changes, classes, counts, events, findings, history, items, onboarding, session,
-    tokens,
+    agents, can, changes, classes, counts, events, findings, history, identity, items, onboarding,
+    session, tokens,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -20,6 +20,9 @@ use utoipa::{Modify, OpenApi};
         changes::list, changes::of_item, events::stream,
         history::extent, history::moments, history::diff,
         findings::held_retirements, findings::possible_duplicates,
+        identity::explanation, identity::join, identity::divide, identity::keep_apart,
+        identity::decisions, identity::take_back, identity::rules, identity::apply_rules,
+        identity::plan_rules,
         agents::list, agents::show, agents::revoke, onboarding::show,
         tokens::list, tokens::create, tokens::revoke,
     ),
@@ -31,6 +34,7 @@ use utoipa::{Modify, OpenApi};
         (name = "items", description = "Configuration items."),
         (name = "history", description = "What changed, when, and said by whom."),
         (name = "findings", description = "What a person should look at; nothing acts on it."),
+        (name = "identity", description = "Which sightings are one item, why, and what people say about it."),
         (name = "agents", description = "Agents and how they join."),
         (name = "tokens", description = "Tokens for agents, people and programs."),
     )

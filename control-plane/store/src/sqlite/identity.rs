@@ -2,10 +2,17 @@
 //!
 //! Deliberately not here: the evidence, which lies with the observations.
 
-use super::{signed, unsigned};
+use super::names::Names;
+use super::{SqliteItems, signed, unsigned};
+use crate::findings::NamedItem;
+use crate::identity::Identity;
+use crate::items::ReadError;
 use crate::observed::CommitError;
-use model::Timestamp;
-use model::decision::{AbsorbedRecord, Decision, Number, PossibleRecord, WishKind, WishRecord};
+use async_trait::async_trait;
+use model::decision::{
+    AbsorbedRecord, Decision, Number, PossibleRecord, RulesRecord, WishKind, WishRecord,
+};
+use model::{ItemId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// The tables of this module.
@@ -15,6 +22,9 @@ CREATE TABLE absorbed(
 CREATE TABLE wish(
     action INTEGER NOT NULL, one INTEGER NOT NULL, other INTEGER NOT NULL, kind INTEGER NOT NULL,
     said_by TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY(action, one, other)) WITHOUT ROWID;
+CREATE TABLE rules(
+    number INTEGER PRIMARY KEY AUTOINCREMENT, version TEXT NOT NULL, text TEXT NOT NULL, said_by TEXT NOT NULL,
+    at INTEGER NOT NULL, is_applied INTEGER NOT NULL);
 CREATE INDEX possible_same_as_other ON possible_same_as(other);
 ";
 
@@ -40,6 +50,9 @@ pub(super) fn write(connection: &Connection, decision: &Decision) -> Result<()> 
                 record.at.millis()
             ])?;
     }
+    if let Some(record) = &decision.rules {
+        write_rules(connection, record)?;
+    }
     for action in &decision.wishes_removed {
         connection.prepare_cached("DELETE FROM wish WHERE action = ?1")?.execute([action])?;
     }
@@ -58,6 +71,22 @@ pub(super) fn write(connection: &Connection, decision: &Decision) -> Result<()> 
                 record.at.millis()
             ])?;
     }
+    Ok(())
+}
+
+/// New rules get a row; the latest row is marked when everything was decided by it.
+fn write_rules(connection: &Connection, record: &RulesRecord) -> Result<()> {
+    if record.is_applied {
+        connection.execute(
+            "UPDATE rules SET is_applied = 1 WHERE number = (SELECT MAX(number) FROM rules)",
+            [],
+        )?;
+        return Ok(());
+    }
+    connection.execute(
+        "INSERT INTO rules(version, text, said_by, at, is_applied) VALUES (?1, ?2, ?3, ?4, 0)",
+        params![record.version, record.text, record.said_by, record.at.millis()],
+    )?;
     Ok(())
 }
 
@@ -126,6 +155,66 @@ pub(super) fn wishes(connection: &Connection) -> Result<Vec<WishRecord>> {
             at: Timestamp::from_millis(row.get(5)?),
         })
     })
+}
+
+/// The versions of the rules, the latest first.
+pub(super) fn rules(connection: &Connection, limit: u32) -> Result<Vec<RulesRecord>> {
+    let mut statement = connection.prepare_cached(
+        "SELECT version, text, said_by, at, is_applied FROM rules ORDER BY number DESC LIMIT ?1",
+    )?;
+    let found = statement.query_map([limit], |row| {
+        Ok(RulesRecord {
+            version: row.get(0)?,
+            text: row.get(1)?,
+            said_by: row.get(2)?,
+            at: Timestamp::from_millis(row.get(3)?),
+            is_applied: row.get(4)?,
+        })
+    })?;
+    Ok(found.collect::<rusqlite::Result<_>>()?)
+}
+
+/// Items by number, as findings name them; a number without an item is left out.
+fn named(
+    connection: &Connection,
+    names: &Names,
+    numbers: &[Number],
+) -> Result<Vec<(Number, NamedItem)>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, class, title, state FROM item WHERE number = ?1")?;
+    let mut found = Vec::with_capacity(numbers.len());
+    for number in numbers {
+        let mut rows = statement.query([number])?;
+        let Some(row) = rows.next()? else { continue };
+        let item = NamedItem {
+            id: ItemId::from_bytes(row.get(0)?),
+            class: super::load::name(names, row.get(1)?)?,
+            title: row.get(2)?,
+            state: super::state_of(row.get(3)?)
+                .ok_or_else(|| super::corrupt("state of an item"))?,
+        };
+        found.push((*number, item));
+    }
+    Ok(found)
+}
+
+#[async_trait]
+impl Identity for SqliteItems {
+    async fn wishes(&self) -> std::result::Result<Vec<WishRecord>, ReadError> {
+        Ok(self.database.read(|connection| wishes(connection)).await?)
+    }
+
+    async fn rules(&self, limit: u32) -> std::result::Result<Vec<RulesRecord>, ReadError> {
+        Ok(self.database.read(move |connection| rules(connection, limit)).await?)
+    }
+
+    async fn named(
+        &self,
+        numbers: &[Number],
+    ) -> std::result::Result<Vec<(Number, NamedItem)>, ReadError> {
+        let (known, numbers) = (self.names(), numbers.to_vec());
+        Ok(self.database.read(move |connection| named(connection, &known, &numbers)).await?)
+    }
 }
 
 pub(super) fn possible(connection: &Connection) -> Result<Vec<PossibleRecord>> {

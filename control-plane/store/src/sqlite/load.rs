@@ -95,6 +95,7 @@ pub(super) fn snapshot(connection: &Connection, names: &Names) -> Result<Snapsho
         absorbed: super::identity::absorbed(connection)?,
         wishes: super::identity::wishes(connection)?,
         possible: super::identity::possible(connection)?,
+        rules: super::identity::rules(connection, 1)?.pop(),
     })
 }
 

@@ -1,0 +1,21 @@
+//! Reading what people decided about identity, and the rules by which it is decided.
+//!
+//! Deliberately not here: deciding (`reconcile`), and writing it (`observed`), which goes with every other decision.
+
+use crate::findings::NamedItem;
+use crate::items::ReadError;
+use async_trait::async_trait;
+use model::decision::{Number, RulesRecord, WishRecord};
+
+/// Questions about identity. All of them are answered from committed state.
+#[async_trait]
+pub trait Identity: Send + Sync {
+    /// What people said about sightings, by action.
+    async fn wishes(&self) -> Result<Vec<WishRecord>, ReadError>;
+
+    /// The versions of the rules, the latest first. None as long as the built-in rules decide.
+    async fn rules(&self, limit: u32) -> Result<Vec<RulesRecord>, ReadError>;
+
+    /// Items by number, in that order; a number without an item is left out.
+    async fn named(&self, numbers: &[Number]) -> Result<Vec<(Number, NamedItem)>, ReadError>;
+}
