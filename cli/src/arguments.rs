@@ -98,6 +98,12 @@ pub(crate) enum Command {
     /// The agents
     #[command(subcommand)]
     Agent(AgentCommand),
+    /// Which sightings are one item, why, and what people say about it
+    #[command(subcommand)]
+    Identity(IdentityCommand),
+    /// The rules by which identity is decided
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Join tokens and access tokens
     #[command(subcommand)]
     Token(TokenCommand),
@@ -214,6 +220,67 @@ pub(crate) enum AgentCommand {
     Revoke {
         /// Id or name
         agent: String,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+}
+
+/// `dharma identity`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum IdentityCommand {
+    /// Why an item is what it is: its sightings and the evidence between them
+    Explain {
+        /// Id or title
+        item: String,
+    },
+    /// Say that two items are one, whatever the evidence says
+    Join {
+        /// Id or title
+        item: String,
+        /// Id or title
+        other: String,
+    },
+    /// Say that some sightings of an item are another item
+    Divide {
+        /// Id or title
+        item: String,
+        /// Sightings, as `explain` names them
+        #[arg(required = true)]
+        sightings: Vec<String>,
+    },
+    /// Say that two items are not one, so that nobody is asked again
+    KeepApart {
+        /// Id or title
+        item: String,
+        /// Id or title
+        other: String,
+    },
+    /// What people said, the latest first
+    Decisions,
+    /// Take back what was said
+    TakeBack {
+        /// The action, as `decisions` lists it
+        action: u32,
+    },
+}
+
+/// `dharma rules`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RulesCommand {
+    /// The live rules, as TOML
+    Show,
+    /// All versions that were live
+    History,
+    /// What other rules would change; nothing is done
+    Plan {
+        /// A TOML file; - is the standard input
+        file: std::path::PathBuf,
+    },
+    /// Make other rules live
+    Apply {
+        /// A TOML file; - is the standard input
+        file: std::path::PathBuf,
         /// Do not ask
         #[arg(long)]
         yes: bool,

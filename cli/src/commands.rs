@@ -2,8 +2,10 @@
 
 mod agents;
 mod history;
+mod identity;
 mod items;
 mod login;
+mod rules;
 mod time;
 mod tokens;
 
@@ -45,6 +47,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Diff(arguments) => history::diff(&common, &client(&common)?, &arguments).await,
         Command::Classes => items::classes(&common, &client(&common)?).await,
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
+        Command::Identity(command) => identity::run(&common, &client(&common)?, command).await,
+        Command::Rules(command) => rules::run(&common, &client(&common)?, command).await,
         Command::Token(command) => tokens::run(&common, &client(&common)?, command).await,
         Command::Api { method, path, fields } => {
             api(&common, &client(&common)?, &method, &path, &fields).await

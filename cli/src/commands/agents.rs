@@ -106,7 +106,7 @@ async fn revoke(client: &Client, wanted: &str, yes: bool) -> Result<(), Error> {
     let agent = find(client, wanted).await?;
     let name = text_at(&agent, "name");
     if !yes {
-        confirmed(name)?;
+        confirmed(("Revoking cannot be undone", "agent"), name)?;
     }
     client
         .send(Method::DELETE, &format!("/api/v1/agents/{}", encoded(text_at(&agent, "id"))), None)
@@ -119,20 +119,18 @@ async fn revoke(client: &Client, wanted: &str, yes: bool) -> Result<(), Error> {
 }
 
 /// A person types the name; a script says --yes.
-fn confirmed(name: &str) -> Result<(), Error> {
+/// Asks for the name of what is about to be done, so that nobody does it by mistake.
+pub(super) fn confirmed((warning, kind): (&str, &str), name: &str) -> Result<(), Error> {
     if !std::io::stdin().is_terminal() {
-        return Err(Error::Usage(
-            "revoking cannot be undone; say --yes when no person can be asked".to_owned(),
-        ));
+        return Err(Error::Usage(format!(
+            "{}; say --yes when no person can be asked",
+            warning.to_lowercase()
+        )));
     }
     let local = |source| Error::Local { what: "read the answer".to_owned(), source };
     let mut stderr = std::io::stderr();
-    write!(
-        stderr,
-        "Revoking cannot be undone. Type the name of the agent ({}): ",
-        table::printable(name)
-    )
-    .map_err(local)?;
+    write!(stderr, "{warning}. Type the name of the {kind} ({}): ", table::printable(name))
+        .map_err(local)?;
     stderr.flush().map_err(local)?;
     let mut line = String::new();
     std::io::stdin().lock().read_line(&mut line).map_err(local)?;
