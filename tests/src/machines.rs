@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod container;
 pub mod guest;
+pub mod supplies;
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};

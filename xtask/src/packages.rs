@@ -73,13 +73,9 @@ pub(crate) const PEERS: &[Peer] = &[
     },
     Peer {
         name: "qemu",
-        purpose: "comparison with dmidecode in a guest",
-        programs: &[
-            ("busybox", "busybox-static"),
-            ("dmidecode", "dmidecode"),
-            ("qemu-system-x86_64", "qemu-system-x86"),
-        ],
-        tests: &["tables_of_a_guest"],
+        purpose: "comparison with dmidecode, smartctl, LVM and mdadm in guests",
+        programs: &[("busybox", "busybox-static"), ("qemu-system-x86_64", "qemu-system-x86")],
+        tests: &["tables_of_a_guest", "drives_of_a_guest", "volumes_of_a_guest"],
     },
 ];
 
