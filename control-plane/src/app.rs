@@ -36,6 +36,8 @@ pub struct App {
     pub history: Arc<dyn History>,
     /// What a person should look at.
     pub findings: Arc<dyn Findings>,
+    /// How the estate hangs together.
+    pub graph: crate::graph::Questions,
     /// The declared classes.
     pub catalog: Arc<Catalog>,
     /// Agents and join tokens.

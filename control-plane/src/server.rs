@@ -132,7 +132,8 @@ impl Server {
             history_days: settings.history_days,
         };
         let surroundings = (Arc::clone(&clock), Arc::clone(&randomness));
-        let app = app(&state, items, &sessions, options, surroundings);
+        let known = (items, ingest.topology());
+        let app = app(&state, known, &sessions, options, surroundings);
         app.fleet.endpoints_set(vec![addresses.uplink.clone()]);
         let setup_code = setup_code(&app.accounts, &state).await?;
         let running = TaskTracker::new();
@@ -211,7 +212,7 @@ impl Server {
 /// What the APIs work with, over an open state.
 fn app(
     state: &State,
-    items: Arc<SqliteItems>,
+    (items, graph): (Arc<SqliteItems>, Arc<std::sync::RwLock<topology::Graph>>),
     sessions: &Sessions,
     options: ConsoleOptions,
     (clock, randomness): (Arc<dyn Clock>, Arc<dyn Randomness>),
@@ -228,8 +229,12 @@ fn app(
         randomness,
         Some(state.setup_file()),
     );
+    let fleet = Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>));
+    let catalog = Arc::clone(&state.catalog);
+    let named = Arc::clone(&items) as Arc<dyn Items>;
     App {
-        fleet: Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>)),
+        graph: crate::graph::Questions::new(graph, named, catalog, Arc::clone(&fleet)),
+        fleet,
         history: Arc::clone(&items) as Arc<dyn store::history::History>,
         findings: Arc::clone(&items) as Arc<dyn store::findings::Findings>,
         items,

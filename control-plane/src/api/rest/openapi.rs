@@ -2,7 +2,7 @@
 
 use super::{
     agents, can, changes, classes, counts, events, findings, history, items, onboarding, session,
-    tokens,
+    tokens, topology,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -22,6 +22,8 @@ use utoipa::{Modify, OpenApi};
         findings::held_retirements, findings::possible_duplicates,
         agents::list, agents::show, agents::revoke, onboarding::show,
         tokens::list, tokens::create, tokens::revoke,
+        topology::impact, topology::dependencies, topology::path, topology::neighborhood,
+        topology::orphans, topology::groups,
     ),
     modifiers(&Ways),
     security(("token" = []), ("session" = [])),
@@ -30,6 +32,7 @@ use utoipa::{Modify, OpenApi};
         (name = "catalog", description = "What classes and relationships there are."),
         (name = "items", description = "Configuration items."),
         (name = "history", description = "What changed, when, and said by whom."),
+        (name = "topology", description = "How the estate hangs together, as it is now."),
         (name = "findings", description = "What a person should look at; nothing acts on it."),
         (name = "agents", description = "Agents and how they join."),
         (name = "tokens", description = "Tokens for agents, people and programs."),
