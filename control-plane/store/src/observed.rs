@@ -138,6 +138,8 @@ pub struct Snapshot {
     pub whole: Vec<ObservationRecord>,
     /// Spool positions.
     pub committed: Vec<CommittedRecord>,
+    /// How many failures items outlive, as observations that are there state it: observation, item, failures.
+    pub spares: Vec<(Number, Number, u32)>,
 }
 
 /// The store of items as the write path sees it.

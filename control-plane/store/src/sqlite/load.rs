@@ -14,7 +14,7 @@ use model::decision::{
 use model::run::CoverageReason;
 use model::{
     AgentId, Coverage, CoverageStatus, ItemId, KeyType, Name, Revision, ScopeDigest, SourceId,
-    Timestamp,
+    Timestamp, relationships,
 };
 use rusqlite::{Connection, Row};
 use std::sync::Arc;
@@ -92,6 +92,7 @@ pub(super) fn snapshot(connection: &Connection, names: &Names) -> Result<Snapsho
         endpoints: endpoints(connection, names)?,
         whole: whole(connection, names)?,
         committed: committed(connection)?,
+        spares: spares(connection, names)?,
     })
 }
 
@@ -283,6 +284,25 @@ pub(super) fn parts_of(connection: &Connection, item: Number) -> Result<Vec<Numb
     let mut statement =
         connection.prepare_cached("SELECT number FROM item WHERE parent = ?1 AND parent <> 0")?;
     let found = statement.query_map([item], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    Ok(found)
+}
+
+/// How many failures items outlive, by their own word.
+fn spares(connection: &Connection, names: &Names) -> Result<Vec<(Number, Number, u32)>> {
+    let question = format!(
+        "{OBSERVATION} WHERE o.absent_at IS NULL AND o.item IN (SELECT number FROM item WHERE class = ?1)
+         ORDER BY o.number"
+    );
+    let mut found = Vec::new();
+    for class in relationships::STATING_CLASSES.iter().filter_map(|class| names.known(class)) {
+        let mut statement = connection.prepare_cached(&question)?;
+        let mut rows = statement.query([class])?;
+        while let Some(row) = rows.next()? {
+            let record = observation(names, row)?;
+            let spare = relationships::spare(&record.seen.class, &record.seen.facts);
+            found.extend(spare.map(|spare| (record.number, record.item, spare)));
+        }
+    }
     Ok(found)
 }
 
