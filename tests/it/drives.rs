@@ -49,6 +49,11 @@ const COMMANDS: &[(&str, &str)] = &[
     ("smartctl", "for d in /dev/nvme?n? /dev/sd? /dev/vd?; do smartctl -j -a $d; done"),
     ("lsblk", "lsblk -J -b -d -o NAME,TRAN,MODEL,REV,SIZE,WWN,ROTA,RO,RM,LOG-SEC,PHY-SEC"),
     ("agent", "dharma-agent collect host.drives --json"),
+    // Nobody: the files of /sys are anyone's, the questions to drives are root's.
+    (
+        "unprivileged",
+        "echo 'nobody:x:65534:65534::/:/bin/sh' > /etc/passwd; busybox su nobody -s /bin/sh -c '/bin/dharma-agent collect host.drives --json'",
+    ),
 ];
 
 const MODULES: &[&str] = &[
@@ -95,10 +100,32 @@ fn drives_of_a_guest_are_as_smartctl_says() -> Result<()> {
     let scsi = seen.values().find(|drive| fact(drive, "model") == Some(SCSI_MODEL));
     assert_eq!(scsi.and_then(|drive| fact(drive, "health")), Some("passed"));
     // What has no health is no failure.
-    let end = outputs["agent"].lines().last().unwrap_or_default();
-    let end: Value = serde_json::from_str(end).context("the collector's last line")?;
-    assert_eq!(end["failures"], json!([]));
+    let end = ending(&outputs["agent"])?;
     assert_eq!(end["coverage"]["reason"], "none", "{end}");
+    without_rights(&outputs["unprivileged"], &seen)
+}
+
+/// The last line of a collection, which tells its coverage; there are no failures.
+fn ending(output: &str) -> Result<Value> {
+    let end: Value = serde_json::from_str(output.lines().last().unwrap_or_default())
+        .with_context(|| format!("the collector's last line of {output}"))?;
+    anyhow::ensure!(end["failures"] == json!([]), "{end}");
+    Ok(end)
+}
+
+/// Without root every drive is there, and its health is said to be not looked at rather than none.
+fn without_rights(output: &str, seen: &BTreeMap<String, Value>) -> Result<()> {
+    let drives = observations(output, "drive");
+    assert_eq!(drives.len(), seen.len(), "{output}");
+    for drive in &drives {
+        let asked = HEALTH.iter().find(|attribute| !said(drive, attribute).is_null());
+        assert_eq!(asked, None, "{drive}");
+    }
+    let end = ending(output)?;
+    assert_eq!(end["coverage"]["status"], "complete", "{end}");
+    assert_eq!(end["coverage"]["reason"], "permission_denied", "{end}");
+    let detail = end["coverage"]["detail"].as_str().unwrap_or_default();
+    assert!(detail.starts_with("asking drives for their health needs root"), "{end}");
     Ok(())
 }
 

@@ -116,12 +116,10 @@ pub(super) fn list(target: &Target) -> Blocks {
 fn whole(target: &Target, name: &str, sys: String) -> Option<Block> {
     let read = |file: &str| read_trimmed(&target.path(&format!("{sys}/{file}")));
     let bytes = read("size")?.parse::<u64>().ok()?.checked_mul(SECTOR_BYTES)?;
-    let mapper_uuid = read("dm/uuid");
-    let kind = kind_of(name, mapper_uuid.as_deref());
     // Paths of NVMe controllers to one namespace are hidden; empty drives and loops hold nothing. An array without
     // a size did not start, which is the last thing to keep silent about.
     let is_stuck = || {
-        kind == Kind::Raid
+        kind_of(name, None) == Kind::Raid
             && read("md/array_state").as_deref() == Some("inactive")
             // Containers of a controller's own format are inactive by nature.
             && read("md/metadata_version").is_none_or(|version| !version.starts_with("external"))
@@ -129,6 +127,8 @@ fn whole(target: &Target, name: &str, sys: String) -> Option<Block> {
     if (bytes == 0 && !is_stuck()) || read("hidden").as_deref() == Some("1") {
         return None;
     }
+    let mapper_uuid = read("dm/uuid");
+    let kind = kind_of(name, mapper_uuid.as_deref());
     Some(Block {
         kernel_name: name.to_owned(),
         name: read("dm/name").unwrap_or_else(|| name.replace('!', "/")),
