@@ -40,7 +40,8 @@ pub struct Statement<'a> {
     pub first_seen: Timestamp,
     /// Since when the facts that changed after that have had their value.
     pub since: &'a BTreeMap<Name, Timestamp>,
-    /// When a look last confirmed it.
+    /// When a look last confirmed it, by the source's clock: the newest of its own word and, while it is there, of the
+    /// complete looks at its scope. Freshness is measured by it, so that whoever folds the same item has to mean the same.
     pub confirmed_at: Timestamp,
 }
 
