@@ -2,6 +2,7 @@
 
 mod command_line;
 mod drives;
+mod engines;
 mod kills;
 mod machines;
 mod main_job;
