@@ -1,5 +1,7 @@
 //! The command line, as clap reads it.
 
+pub(crate) mod topology;
+
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 const EXAMPLES: &str = "Examples:
@@ -8,6 +10,7 @@ const EXAMPLES: &str = "Examples:
   dharma get package --text openssl -o csv
   dharma show web1.example.net
   dharma changes --since 24h
+  dharma impact db1.example.net
   dharma diff 7d --class host
   dharma token create join --uses 20 --label env=prod
 ";
@@ -95,6 +98,18 @@ pub(crate) enum Command {
     Changes(ChangesArguments),
     /// What differs between two moments, of everything or of one item
     Diff(DiffArguments),
+    /// What suffers when an item fails
+    Impact(topology::ImpactArguments),
+    /// What an item needs
+    Dependencies(topology::WalkArguments),
+    /// The shortest ways from one item to another
+    Path(topology::PathArguments),
+    /// What lies around an item
+    Neighborhood(topology::NeighborhoodArguments),
+    /// Items that hang together with nothing
+    Orphans(topology::OrphansArguments),
+    /// The whole estate in groups
+    Groups(topology::GroupsArguments),
     /// The agents
     #[command(subcommand)]
     Agent(AgentCommand),

@@ -8,6 +8,7 @@ mod login;
 mod rules;
 mod time;
 mod tokens;
+mod topology;
 
 use crate::arguments::{Arguments, Command, Common};
 use crate::client::Client;
@@ -45,6 +46,22 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         }
         Command::Changes(arguments) => items::changes(&common, &client(&common)?, &arguments).await,
         Command::Diff(arguments) => history::diff(&common, &client(&common)?, &arguments).await,
+        Command::Impact(arguments) => {
+            topology::impact(&common, &client(&common)?, &arguments).await
+        }
+        Command::Dependencies(arguments) => {
+            topology::dependencies(&common, &client(&common)?, &arguments).await
+        }
+        Command::Path(arguments) => topology::path(&common, &client(&common)?, &arguments).await,
+        Command::Neighborhood(arguments) => {
+            topology::neighborhood(&common, &client(&common)?, &arguments).await
+        }
+        Command::Orphans(arguments) => {
+            topology::orphans(&common, &client(&common)?, &arguments).await
+        }
+        Command::Groups(arguments) => {
+            topology::groups(&common, &client(&common)?, &arguments).await
+        }
         Command::Classes => items::classes(&common, &client(&common)?).await,
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
         Command::Identity(command) => identity::run(&common, &client(&common)?, command).await,

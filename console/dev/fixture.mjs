@@ -82,6 +82,13 @@ const routes = [
   ["GET", /^items\/([^/]+)\/scopes$/, (r) => json(r, { scopes: world.scopes })],
   ["GET", /^items\/([^/]+)\/changes$/, (r, p, [id]) =>
     paged(r, world.changes.filter((c) => c.item_id === id || p.get("with_parts")), p, "changes")],
+  ["GET", /^items\/([^/]+)\/moments$/, (r, p, [id]) => {
+    const at = p.get("at") ?? "9999";
+    const moments = world.changes.filter((c) => c.item_id === id).map((c) => c.observed_at).sort();
+    json(r, { previous: moments.findLast((each) => each < at) ?? null, next: moments.find((each) => each > at) ?? null, first: moments[0] ?? null, last: moments.at(-1) ?? null });
+  }],
+  ["GET", /^history$/, (r) => json(r, { days: 400, kept_since: null })],
+  ["GET", /^diff$/, (r, p) => json(r, { from: p.get("from"), to: p.get("to") ?? new Date().toISOString(), items: [], next_page_token: "" })],
   ["GET", /^possible-duplicates$/, (r) => json(r, { possible_duplicates: [], next_page_token: "" })],
   ["GET", /^held-retirements$/, (r) => json(r, { held_retirements: [], next_page_token: "" })],
   ["GET", /^changes$/, (r, p) =>

@@ -15,4 +15,5 @@ export const paths = {
 } as const;
 
 /** The address of an item for a plain anchor, where a router's link would cost too much: one in every row of a table. */
-export const itemAddress = (id: string): string => `${basePath()}items/${encodeURIComponent(id)}`;
+export const itemAddress = (id: string, at?: string): string =>
+  `${basePath()}items/${encodeURIComponent(id)}${at ? `?at=${at}` : ""}`;

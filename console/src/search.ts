@@ -22,6 +22,12 @@ const text = (search: Search, name: string): string | undefined => {
   return typeof value === "string" && value !== "" ? value : undefined;
 };
 
+/** A moment as the API takes it; what is none is left out. */
+const moment = (search: Search, name: string): string | undefined => {
+  const value = new Date(text(search, name) ?? "");
+  return Number.isNaN(value.getTime()) ? undefined : value.toISOString();
+};
+
 const oneOf = <T extends string>(search: Search, name: string, values: readonly T[]): T | undefined =>
   values.find((value) => value === search[name]);
 
@@ -37,6 +43,8 @@ export interface InventorySearch {
   parent?: string;
   order?: (typeof ORDERS)[number];
   columns?: string;
+  /** The past moment that is looked at. */
+  at?: string;
 }
 
 export const inventorySearch = (search: Search): InventorySearch => ({
@@ -46,16 +54,20 @@ export const inventorySearch = (search: Search): InventorySearch => ({
   parent: text(search, "parent"),
   order: oneOf(search, "order", ORDERS),
   columns: text(search, "columns"),
+  at: moment(search, "at"),
 });
 
 export interface ItemSearch {
   tab?: (typeof ITEM_TABS)[number];
   parts?: "true";
+  /** The past moment that is looked at. */
+  at?: string;
 }
 
 export const itemSearch = (search: Search): ItemSearch => ({
   tab: oneOf(search, "tab", ITEM_TABS),
   parts: oneOf(search, "parts", ["true"]),
+  at: moment(search, "at"),
 });
 
 export interface ChangesSearch {

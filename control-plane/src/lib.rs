@@ -9,6 +9,7 @@ pub mod api;
 pub mod app;
 pub mod config;
 pub mod fleet;
+pub mod graph;
 pub mod identity;
 pub mod ingest;
 pub mod rate;

@@ -229,8 +229,12 @@ fn app(
         randomness,
         Some(state.setup_file()),
     );
+    let fleet = Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>));
+    let catalog = Arc::clone(&state.catalog);
+    let named = Arc::clone(&items) as Arc<dyn Items>;
     App {
-        fleet: Arc::new(Fleet::new(parts, Arc::clone(&items) as Arc<dyn Items>)),
+        graph: crate::graph::Questions::new(ingest.topology(), named, catalog, Arc::clone(&fleet)),
+        fleet,
         history: Arc::clone(&items) as Arc<dyn store::history::History>,
         findings: Arc::clone(&items) as Arc<dyn store::findings::Findings>,
         identity_store: Arc::clone(&items) as Arc<dyn store::identity::Identity>,

@@ -3,9 +3,26 @@
 //! Invariants: the result is a function of the statements alone, never of their order or of the time of asking;
 //! a value beats *looked and there is none* of a source that is not trusted more; losers stay behind the winner.
 //!
+//! [`fold_by`] and [`winners_by`] decide by attribute policies, and hear people and the flap guard too; [`fold`] and
+//! [`winners`] by trust alone. Time enters only as what the statements carry: a word is fresh or stale compared with
+//! the newest confirmation among the statements of the item.
+//!
 //! Deliberately not here: which observations belong to an item (`reconcile`), and how they are kept (`store`).
 
+mod by_policy;
+mod flap;
+mod judge;
+mod order;
+mod ruling;
+mod specific;
+
+pub use by_policy::{Winner, fold_by, next_turn, winners_by};
+pub use flap::{Flap, HISTORY_MAX, flap};
+pub use judge::{UNION, UNION_MEMBERS_MAX};
+pub use ruling::{Lock, PERSON, Rulings};
+
 use crate::{ClassDefinition, Name, Provenance, SourceId, SourceValue, Timestamp, Value};
+use order::value_order;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -23,7 +40,8 @@ pub struct Statement<'a> {
     pub first_seen: Timestamp,
     /// Since when the facts that changed after that have had their value.
     pub since: &'a BTreeMap<Name, Timestamp>,
-    /// When a look last confirmed it.
+    /// When a look last confirmed it, by the source's clock: the newest of its own word and, while it is there, of the
+    /// complete looks at its scope. Freshness is measured by it, so that whoever folds the same item has to mean the same.
     pub confirmed_at: Timestamp,
 }
 
@@ -84,7 +102,7 @@ fn precedence(one: &SourceValue, other: &SourceValue) -> Ordering {
         .then_with(|| is_absent(one).cmp(&is_absent(other)))
         .then_with(|| other.provenance.since.cmp(&one.provenance.since))
         .then_with(|| one.provenance.source.cmp(&other.provenance.source))
-        .then_with(|| one.value.to_line().cmp(&other.value.to_line()))
+        .then_with(|| value_order(&one.value, &other.value))
 }
 
 /// The winning values alone, borrowed: what changes are computed from.
@@ -143,7 +161,7 @@ pub fn title_of<'a>(
 }
 
 #[cfg(test)]
-mod tests {
+mod by_trust_tests {
     use super::*;
 
     fn source(collector: &str) -> SourceId {
@@ -203,3 +221,6 @@ mod tests {
         );
     }
 }
+
+#[cfg(test)]
+mod tests;

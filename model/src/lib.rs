@@ -16,6 +16,7 @@ pub mod identity;
 pub mod ids;
 pub mod item;
 pub mod observation;
+pub mod policy;
 pub mod problems;
 pub mod query;
 pub mod relationships;

@@ -4,7 +4,9 @@
 //! `from` and `to` name classes; `*` allows every class. Declared once here; the APIs, the topology and the manual
 //! read it.
 
-use crate::Name;
+use crate::classes::volume;
+use crate::{Name, Value};
+use std::collections::BTreeMap;
 
 /// How many items may stand at an end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,26 @@ impl Redundancy {
             Self::Stated => "stated",
             Self::AnyOne => "any_one",
         }
+    }
+}
+
+/// Classes whose items can state how many failures they outlive.
+pub const STATING_CLASSES: &[&str] = &[volume::CLASS.name];
+
+/// How many of those that it lies on, or that are its members, an item outlives the failure of, by its own facts;
+/// `None` when it does not say. All but one is `u32::MAX`.
+#[must_use]
+pub fn spare(class: &str, facts: &BTreeMap<Name, Value>) -> Option<u32> {
+    if class != volume::CLASS.name {
+        return None;
+    }
+    let Value::Text(level) = facts.get(volume::RAID_LEVEL.name())? else { return None };
+    match level.as_str() {
+        "raid1" => Some(u32::MAX),
+        // Of ten, the second failure can already be that of the other half of the first.
+        "raid4" | "raid5" | "raid10" => Some(1),
+        "raid6" => Some(2),
+        _ => None,
     }
 }
 
@@ -205,6 +227,19 @@ mod tests {
         for relationship in ALL.iter().filter(|one| one.failure == Failure::Stays) {
             assert_eq!(relationship.redundancy, Redundancy::Alone, "{}", relationship.name);
         }
+    }
+
+    #[test]
+    fn an_array_outlives_as_many_drives_as_its_level_says() {
+        let of = |level: &str| {
+            let facts = BTreeMap::from([(Name::Borrowed("raid_level"), Value::Text(level.into()))]);
+            spare("volume", &facts)
+        };
+        assert_eq!([of("raid1"), of("raid5"), of("raid6")], [Some(u32::MAX), Some(1), Some(2)]);
+        assert_eq!((of("raid0"), spare("volume", &BTreeMap::new())), (None, None));
+        assert!(
+            STATING_CLASSES.iter().all(|class| crate::Catalog::built_in().class(class).is_some())
+        );
     }
 
     #[test]

@@ -4,11 +4,12 @@
 use anyhow::{Context, Result};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use system_tests::machines::{container::Container, guest};
+use system_tests::machines::container::Container;
+use system_tests::machines::guest::Guest;
 use system_tests::rig::Binaries;
 
 /// The observations of one class in what `dharma-agent collect … --json` printed.
-fn observations(output: &str, class: &str) -> Vec<Value> {
+pub(crate) fn observations(output: &str, class: &str) -> Vec<Value> {
     output
         .lines()
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
@@ -16,7 +17,8 @@ fn observations(output: &str, class: &str) -> Vec<Value> {
         .collect()
 }
 
-fn fact<'a>(seen: &'a Value, name: &str) -> Option<&'a str> {
+/// A fact that is text.
+pub(crate) fn fact<'a>(seen: &'a Value, name: &str) -> Option<&'a str> {
     seen["facts"][name].as_str()
 }
 
@@ -112,7 +114,13 @@ fn firmware_tables_of_a_guest_are_as_dmidecode_says() -> Result<()> {
     ];
     let commands =
         [("dmidecode", "dmidecode"), ("agent", "dharma-agent collect host.hardware --json")];
-    let outputs = guest::run(&Binaries::find()?.path("dharma-agent"), &smbios, &commands)?;
+    let guest = Guest {
+        smbios: &smbios,
+        programs: &["dmidecode"],
+        commands: &commands,
+        ..Guest::default()
+    };
+    let outputs = guest.run(&Binaries::find()?.path("dharma-agent"))?;
     let dmidecode = &outputs["dmidecode"];
     let hardware = observations(&outputs["agent"], "hardware");
     let hardware =

@@ -1,11 +1,14 @@
-//! Machines that the build machine is not: a container with a booted systemd, and a guest with real firmware tables.
+//! Machines that the build machine is not: a container with a booted systemd, a guest with real firmware tables, and
+//! a host of container engines.
 //!
-//! What the host collector says is held against what each machine's own tools say of it. Both are made from Debian's
+//! What the host collector says is held against what each machine's own tools say of it. All are made from Debian's
 //! packages, once, and kept in a cache folder outside the checkout.
 
 pub mod archive;
 pub mod container;
+pub mod engines;
 pub mod guest;
+pub mod supplies;
 
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
@@ -43,6 +46,43 @@ pub fn output_of(package: &str, program: &str, arguments: &[&str]) -> Result<Vec
         );
     }
     Ok(output.stdout)
+}
+
+/// The Debian mirror that this machine uses.
+///
+/// # Errors
+/// When apt names none.
+pub fn mirror() -> Result<String> {
+    let policy = output_of("apt", "apt-cache", &["policy"])?;
+    let policy = String::from_utf8_lossy(&policy).into_owned();
+    policy
+        .split_whitespace()
+        .find(|word| word.starts_with("http") && word.trim_end_matches('/').ends_with("/debian"))
+        .map(str::to_owned)
+        .context("apt names no Debian mirror; run apt-get update")
+}
+
+/// Waits until something is so that has no event.
+///
+/// # Errors
+/// When it is not so within `limit`, or asking fails.
+pub fn wait_until(
+    what: &str,
+    limit: std::time::Duration,
+    mut is_so: impl FnMut() -> Result<bool>,
+) -> Result<()> {
+    use environment::Clock;
+    let clock = environment::SystemClock;
+    let begun = clock.monotonic();
+    while !is_so()? {
+        anyhow::ensure!(clock.monotonic() - begun < limit, "not within {limit:?}: {what}");
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "another system is waited for, and it has no event for it"
+        )]
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Ok(())
 }
 
 /// The shared libraries that a program needs, by their paths on this machine, with the loader.

@@ -91,6 +91,12 @@ const BENCHMARKS: &[Benchmark] = &[
         needs_product: true,
     },
     Benchmark {
+        name: "reconcile",
+        program: &["-p", "system-tests", "--bin", "bench-reconcile"],
+        rivals: &[],
+        needs_product: false,
+    },
+    Benchmark {
         name: "spool",
         program: &["-p", "spool", "--example", "bench_spool"],
         rivals: &[],

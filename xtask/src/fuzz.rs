@@ -46,6 +46,7 @@ const TARGETS: &[Target] = &[
     Target { name: "identity", package: "model", tests: &["identity::"] },
     Target { name: "ingest", package: "control-plane", tests: &["ingest::"] },
     Target { name: "own-classes", package: "model", tests: &["own_classes::"] },
+    Target { name: "policies", package: "model", tests: &["policies::"] },
     Target { name: "queries", package: "control-plane", tests: &["api::"] },
     // Pure crates: all of their tests are about any input, and fast.
     Target { name: "reconcile", package: "reconcile", tests: &["::"] },

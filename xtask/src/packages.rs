@@ -72,14 +72,21 @@ pub(crate) const PEERS: &[Peer] = &[
         tests: &["booted_systemd"],
     },
     Peer {
-        name: "qemu",
-        purpose: "comparison with dmidecode in a guest",
+        name: "engines",
+        purpose: "comparison with Podman, containerd and Docker, unpacked and not installed",
         programs: &[
-            ("busybox", "busybox-static"),
-            ("dmidecode", "dmidecode"),
-            ("qemu-system-x86_64", "qemu-system-x86"),
+            ("mmdebstrap", "mmdebstrap"),
+            ("nsenter", "util-linux"),
+            ("setpriv", "util-linux"),
+            ("unshare", "util-linux"),
         ],
-        tests: &["tables_of_a_guest"],
+        tests: &["containers_of_podman", "containers_of_docker", "containers_of_containerd"],
+    },
+    Peer {
+        name: "qemu",
+        purpose: "comparison with dmidecode, smartctl, LVM and mdadm in guests",
+        programs: &[("busybox", "busybox-static"), ("qemu-system-x86_64", "qemu-system-x86")],
+        tests: &["tables_of_a_guest", "drives_of_a_guest", "volumes_of_a_guest"],
     },
 ];
 
@@ -133,7 +140,8 @@ pub(crate) fn install(packages: &[&str]) -> Result<Installed> {
     Ok(Installed::All)
 }
 
-/// Fetches apt's lists where there are none: the systemd and qemu peers are made of packages that tests download.
+/// Fetches apt's lists where there are none: the systemd, engines and qemu peers are made of packages that tests
+/// download.
 pub(crate) fn ensure_lists() -> Result<()> {
     let has_lists = std::fs::read_dir("/var/lib/apt/lists").is_ok_and(|lists| {
         lists.flatten().any(|list| list.file_name().to_string_lossy().contains("_Packages"))

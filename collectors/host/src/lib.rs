@@ -87,7 +87,7 @@ static MANIFEST: Manifest = Manifest {
             without: "locked accounts, sudo rights and authorized keys",
         },
         Privilege {
-            needs: "read and write the sockets of Docker, Podman and containerd (root or their group)",
+            needs: "read and write the sockets of Docker and Podman, and read the folders of Podman and containerd (root)",
             without: "containers and images",
         },
     ],

@@ -18,8 +18,11 @@ import type {
   Catalog,
   ChangePage,
   Counts,
+  DifferencePage,
   HeldRetirementPage,
+  HistoryExtent,
   Item,
+  ItemMoments,
   ItemPage,
   MintedToken,
   Onboarding,
@@ -77,16 +80,21 @@ export const catalogQuery = queryOptions({
   staleTime: Infinity,
 });
 
+/** What is asked of the past does not change any more: it has keys of its own, which the stream of changes leaves alone. */
+export const PAST = "past";
+
+const keyAt = (at: string | undefined, ...key: readonly unknown[]): readonly unknown[] => (at ? [PAST, ...key, at] : key);
+
 export const countsQuery = (params: Params = {}) =>
   queryOptions({
-    queryKey: ["counts", params],
+    queryKey: params["at"] ? [PAST, "counts", params] : ["counts", params],
     queryFn: ({ signal }) => ask<Counts>("api/v1/counts", { params, signal }),
     placeholderData: keepPreviousData,
   });
 
 export const itemsPageQuery = (params: Params, token: string) =>
   queryOptions({
-    queryKey: ["items", params, token],
+    queryKey: params["at"] ? [PAST, "items", params, token] : ["items", params, token],
     queryFn: ({ signal }) =>
       ask<ItemPage>("api/v1/items", {
         params: { ...params, page_size: PAGE_ROWS, page_token: token },
@@ -104,19 +112,38 @@ export const itemSearchQuery = (text: string) =>
     placeholderData: keepPreviousData,
   });
 
-export const itemQuery = (item: string) =>
+export const itemQuery = (item: string, at?: string) =>
   queryOptions({
-    queryKey: ["item", item],
-    queryFn: ({ signal }) => ask<Item>(`api/v1/items/${id(item)}`, { signal }),
+    queryKey: keyAt(at, "item", item),
+    queryFn: ({ signal }) => ask<Item>(`api/v1/items/${id(item)}`, { params: { at }, signal }),
   });
 
+/** The changes around a moment, for stepping from one to the next. */
+export const momentsQuery = (item: string, at?: string) =>
+  queryOptions({
+    queryKey: keyAt(at, "moments", item),
+    queryFn: ({ signal }) => ask<ItemMoments>(`api/v1/items/${id(item)}/moments`, { params: { at }, signal }),
+  });
+
+/** What differs of an item between two moments; without the later one, until now. */
+export const itemDifferenceQuery = (item: string, from: string, to?: string) =>
+  queryOptions({
+    queryKey: keyAt(to, "difference", item, from),
+    queryFn: ({ signal }) => ask<DifferencePage>("api/v1/diff", { params: { item, from, to }, signal }),
+  });
+
+export const historyQuery = queryOptions({
+  queryKey: ["history"],
+  queryFn: ({ signal }) => ask<HistoryExtent>("api/v1/history", { signal }),
+});
+
 /** Relationships of an item by these verbs, read from either end. */
-export const relationsQuery = (item: string, verbs: string[]) =>
+export const relationsQuery = (item: string, verbs: string[], at?: string) =>
   infiniteQueryOptions({
-    queryKey: ["relations", item, verbs],
+    queryKey: keyAt(at, "relations", item, verbs),
     queryFn: ({ pageParam, signal }) =>
       ask<RelationPage>(`api/v1/items/${id(item)}/relations`, {
-        params: { verb: verbs.join(","), page_size: 200, page_token: pageParam },
+        params: { verb: verbs.join(","), at, page_size: 200, page_token: pageParam },
         signal,
       }),
     enabled: verbs.length > 0,

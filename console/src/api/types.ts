@@ -289,6 +289,57 @@ export interface Session {
   user: { name: string; role: string } | null;
 }
 
+/** How far history reaches back. */
+export interface HistoryExtent {
+  /** Null: it is kept for ever. */
+  days: number | null;
+  /** Null: nothing was taken out yet. */
+  kept_since: string | null;
+}
+
+/** The moments at which an item changed, as seen from one moment. */
+export interface ItemMoments {
+  previous: string | null;
+  next: string | null;
+  first: string | null;
+  last: string | null;
+}
+
+export interface AttributeDifference {
+  name: string;
+  before?: Value;
+  after?: Value;
+}
+
+export interface RelationDifference {
+  verb: string;
+  outgoing: boolean;
+  item_id: string;
+  class: string;
+  title: string;
+  has_begun: boolean;
+}
+
+export interface ItemDifference {
+  item_id: string;
+  class: string;
+  title: string;
+  kind: "created" | "returned" | "retired" | "changed";
+  state_before: ItemState | null;
+  state_after: ItemState;
+  attributes: AttributeDifference[];
+  relations: RelationDifference[];
+  relations_begun: number;
+  relations_ended: number;
+}
+
+export interface DifferencePage {
+  from: string;
+  to: string;
+  items: ItemDifference[];
+  next_page_token: string;
+}
+
 /** RFC 9457, with the product's code and request id. */
 export interface Problem {
   type: string;

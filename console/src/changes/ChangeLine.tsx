@@ -13,7 +13,13 @@ import { useClasses } from "./useClasses.ts";
 /** Lines of a list's difference that are shown at once; the page of the item has the whole value. */
 const LINES_SHOWN = 20;
 
-function Diff({ before, after, attribute }: { before: Value | undefined; after: Value | undefined; attribute: AttributeDefinition | undefined }) {
+interface DiffProps {
+  before: Value | undefined;
+  after: Value | undefined;
+  attribute: AttributeDefinition | undefined;
+}
+
+function Diff({ before, after, attribute }: DiffProps) {
   const text = (value: Value | undefined) => (value === undefined ? t("changes.nothing") : formatValue(value, attribute));
   return (
     <>
@@ -77,6 +83,12 @@ function Relationship({ change }: { change: Change }) {
   );
 }
 
+/** Both values, or for lists what was added and removed. */
+export function Difference({ before, after, attribute }: DiffProps) {
+  const diff = listDiff(before, after);
+  return diff ? <DiffLines diff={diff} /> : <Diff before={before} after={after} attribute={attribute} />;
+}
+
 export function ChangeLine({ change }: { change: Change }) {
   const attribute = useClasses()
     .get(change.class)
@@ -93,13 +105,12 @@ export function ChangeLine({ change }: { change: Change }) {
       </>
     );
   }
-  const diff = listDiff(change.before, change.after);
   return (
     <>
       <span className="muted" title={attribute?.doc}>
         {attribute?.label ?? change.name}
       </span>
-      {diff ? <DiffLines diff={diff} /> : <Diff before={change.before} after={change.after} attribute={attribute} />}
+      <Difference before={change.before} after={change.after} attribute={attribute} />
     </>
   );
 }

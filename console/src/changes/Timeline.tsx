@@ -17,7 +17,9 @@ function Group({ changes, hasItem }: { changes: Change[]; hasItem: boolean }) {
     <li className="change-set">
       <div className="change-when">
         <Age time={first.observed_at} />
-        <Moment time={first.observed_at} />
+        <Link to={paths.item} params={{ id: first.item_id }} search={{ at: first.observed_at }} title={t("past.showThen")}>
+          <Moment time={first.observed_at} />
+        </Link>
       </div>
       <div>
         {hasItem && (

@@ -56,11 +56,11 @@ export function InventoryHead({ search, definition }: HeadProps) {
 }
 
 function ParentChip({ search, parent }: { search: InventorySearch; parent: string }) {
-  const { data } = useQuery(itemQuery(parent));
+  const { data } = useQuery(itemQuery(parent, search.at));
   return (
     <span className="tag">
       {t("item.partOf")}
-      <Link to={paths.item} params={{ id: parent }}>
+      <Link to={paths.item} params={{ id: parent }} search={{ at: search.at }}>
         {data?.title ?? parent}
       </Link>
       <Link to={paths.inventory} search={{ ...search, parent: undefined }} aria-label={t("common.clear")} className="tag-clear">

@@ -42,7 +42,7 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
   const rows = usePages(params, near, total);
   const classes = useClasses();
   const now = useNow();
-  const arrivals = useArrivals(search.class);
+  const arrivals = useArrivals(search.class, search.at === undefined);
   const virtual = useVirtualizer({
     count: rows.count,
     getScrollElement: () => scroller.current,
@@ -117,6 +117,7 @@ export function ItemTable({ search, params, definition, total }: TableProps) {
                 label={definition ? undefined : classes.get(rows.row(index)?.class ?? "")?.label ?? ""}
                 now={now}
                 isCurrent={index === current}
+                at={search.at}
                 flashing={arrivals.flashing}
               />
             ))}

@@ -6,6 +6,7 @@ import type { InventorySearch } from "../search.ts";
 import { Empty } from "../ui/states.tsx";
 
 export function Nothing({ search, newCount, show }: { search: InventorySearch; newCount: number; show: () => void }) {
+  if (search.at) return <Empty title={t("past.empty")} hint={t("past.emptyHint")} />;
   const isFiltered = Boolean(search.q ?? search.state ?? search.parent);
   return (
     <Empty

@@ -18,6 +18,8 @@ interface RowProps {
   columns: AttributeDefinition[];
   now: number;
   isCurrent: boolean;
+  /** The past moment that the table shows. */
+  at: string | undefined;
   flashing: ReadonlySet<string>;
 }
 
@@ -44,7 +46,7 @@ function Cell({ item, attribute, isFlashing }: { item: Item; attribute: Attribut
 }
 
 export const TableRow = memo(function TableRow(props: RowProps) {
-  const { index, start, item, label, parent, columns, now, isCurrent, flashing } = props;
+  const { index, start, item, label, parent, columns, now, isCurrent, at, flashing } = props;
   return (
     <div
       id={`row-${index}`}
@@ -57,7 +59,7 @@ export const TableRow = memo(function TableRow(props: RowProps) {
     >
       <div role="gridcell" title={item?.title}>
         {item ? (
-          <a href={itemAddress(item.id)} tabIndex={-1}>
+          <a href={itemAddress(item.id, at)} tabIndex={-1}>
             <bdi>{item.title || item.id}</bdi>
           </a>
         ) : (

@@ -13,11 +13,13 @@ export interface Arrivals {
   clear: () => void;
 }
 
-export function useArrivals(className: string | undefined): Arrivals {
+export function useArrivals(className: string | undefined, isLive: boolean): Arrivals {
   const [fresh, setFresh] = useState<ReadonlySet<string>>(new Set());
   const [flashing, setFlashing] = useState<ReadonlySet<string>>(new Set());
   const hear = useCallback(
     (changes: Change[]) => {
+      // A table of the past stands still.
+      if (!isLive) return;
       const shown = changes.filter((change) => !className || change.class === className);
       const created = shown.filter(({ kind }) => kind === "created").map(({ item_id }) => item_id);
       if (created.length > 0) setFresh((before) => new Set([...before, ...created]));
@@ -28,7 +30,7 @@ export function useArrivals(className: string | undefined): Arrivals {
       setFlashing(new Set(cells));
       setTimeout(() => setFlashing((current) => (current.has(cells[0] ?? "") ? new Set() : current)), FLASH_MILLISECONDS);
     },
-    [className],
+    [className, isLive],
   );
   useChanges(hear);
   return { newCount: fresh.size, flashing, clear: () => setFresh(new Set()) };

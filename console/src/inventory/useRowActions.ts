@@ -2,6 +2,7 @@
 import { useNavigate } from "@tanstack/react-router";
 import { type KeyboardEvent, type MouseEvent, useState } from "react";
 import type { Item } from "../api/types.ts";
+import { useAt } from "../past/useAt.ts";
 import { paths } from "../paths.ts";
 import { usePreferences } from "../theme/theme.ts";
 import { rowStep } from "./keys.ts";
@@ -27,7 +28,8 @@ export function useRowActions({ rows, pageRows, scrollTo }: Table): RowActions {
   const { keys } = usePreferences();
   const [current, setCurrent] = useState(-1);
   const navigate = useNavigate();
-  const open = (item: Item) => void navigate({ to: paths.item, params: { id: item.id } });
+  const at = useAt();
+  const open = (item: Item) => void navigate({ to: paths.item, params: { id: item.id }, search: { at } });
   const press = (event: KeyboardEvent) => {
     if (hasModifier(event)) return;
     const step = rowStep(event.key, keys, pageRows());

@@ -5,19 +5,22 @@ import { itemChangesQuery } from "../api/queries.ts";
 import type { Item } from "../api/types.ts";
 import { Timeline } from "../changes/Timeline.tsx";
 import { t } from "../messages/index.ts";
+import { Kept } from "../past/Kept.tsx";
+import { useAt } from "../past/useAt.ts";
 import { paths } from "../paths.ts";
 import { More } from "../ui/More.tsx";
 import { Empty, ErrorPanel, Loading } from "../ui/states.tsx";
 
 export function ItemChanges({ item, withParts }: { item: Item; withParts: boolean }) {
   const navigate = useNavigate();
+  const at = useAt();
   const pages = useInfiniteQuery(itemChangesQuery(item.id, withParts));
   const all = pages.data?.pages.flatMap(({ changes }) => changes);
   const setParts = (isOn: boolean) =>
     void navigate({
       to: paths.item,
       params: { id: item.id },
-      search: { tab: "changes", ...(isOn ? { parts: "true" as const } : {}) },
+      search: { tab: "changes", at, ...(isOn ? { parts: "true" as const } : {}) },
       replace: true,
     });
   return (
@@ -26,6 +29,7 @@ export function ItemChanges({ item, withParts }: { item: Item; withParts: boolea
         <input type="checkbox" checked={withParts} onChange={(event) => setParts(event.target.checked)} />
         {t("item.withParts")}
       </label>
+      <Kept />
       {pages.error && <ErrorPanel error={pages.error} retry={() => void pages.refetch()} />}
       {pages.isPending && <Loading />}
       {all?.length === 0 && <Empty title={t("item.noChanges")} hint={t("item.noChangesHint")} />}

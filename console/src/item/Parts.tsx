@@ -4,13 +4,15 @@ import { Link } from "@tanstack/react-router";
 import { catalogQuery, countsQuery } from "../api/queries.ts";
 import type { Item } from "../api/types.ts";
 import { t } from "../messages/index.ts";
+import { useAt } from "../past/useAt.ts";
 import { paths } from "../paths.ts";
 import { ClassIcon } from "../ui/Icon.tsx";
 import { formatNumber } from "../values/format.ts";
 
 export function Parts({ item }: { item: Item }) {
   const { data: catalog } = useQuery(catalogQuery);
-  const { data: counts } = useQuery(countsQuery({ parent: item.id }));
+  const at = useAt();
+  const { data: counts } = useQuery(countsQuery({ parent: item.id, ...(at ? { at } : {}) }));
   const parts = counts?.classes.filter(({ count }) => count > 0) ?? [];
   if (parts.length === 0) return null;
   return (
@@ -24,7 +26,7 @@ export function Parts({ item }: { item: Item }) {
           const definition = catalog?.classes.find((each) => each.name === name);
           return (
             <li key={name}>
-              <Link to={paths.inventory} search={{ class: name, parent: item.id }} className="class-link">
+              <Link to={paths.inventory} search={{ class: name, parent: item.id, at }} className="class-link">
                 <ClassIcon name={definition?.icon} />
                 <span className="class-name">{definition?.plural ?? name}</span>
                 <span className="class-count">{formatNumber(count)}</span>

@@ -4,6 +4,7 @@ import { Link } from "@tanstack/react-router";
 import { catalogQuery, relationsQuery } from "../api/queries.ts";
 import type { Catalog, Item, Relation } from "../api/types.ts";
 import { t } from "../messages/index.ts";
+import { useAt } from "../past/useAt.ts";
 import { paths } from "../paths.ts";
 import { ClassIcon } from "../ui/Icon.tsx";
 import { Status } from "../ui/Status.tsx";
@@ -21,12 +22,13 @@ export function verbText(catalog: Catalog | undefined, verb: string, outgoing: b
 
 function Row({ relation, catalog }: { relation: Relation; catalog: Catalog | undefined }) {
   const definition = catalog?.classes.find(({ name }) => name === relation.class);
+  const at = useAt();
   return (
     <tr>
       <td>
         <span className="with-icon">
           <ClassIcon name={definition?.icon} />
-          <Link to={paths.item} params={{ id: relation.item_id }}>
+          <Link to={paths.item} params={{ id: relation.item_id }} search={{ at }}>
             {relation.title || relation.item_id}
           </Link>
         </span>
@@ -82,7 +84,7 @@ export function Relations({ item }: { item: Item }) {
   const { data: catalog } = useQuery(catalogQuery);
   // Parts are many and alike: they are counted below instead of listed, and what it is a part of stands at the top.
   const verbs = catalog?.relationships.map(({ name }) => name).filter((name) => name !== "part_of") ?? [];
-  const pages = useInfiniteQuery(relationsQuery(item.id, verbs));
+  const pages = useInfiniteQuery(relationsQuery(item.id, verbs, useAt()));
   if (pages.error) return <ErrorPanel error={pages.error} retry={() => void pages.refetch()} />;
   if (!pages.data) return <Loading />;
   const others = pages.data.pages.flatMap(({ relations }) => relations);

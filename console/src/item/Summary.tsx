@@ -3,6 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { catalogQuery } from "../api/queries.ts";
 import type { AttributeDefinition, Item } from "../api/types.ts";
 import { t, tOr } from "../messages/index.ts";
+import { useAt } from "../past/useAt.ts";
 import { Fact } from "./Fact.tsx";
 import { Parts } from "./Parts.tsx";
 import { Unseen } from "./Unseen.tsx";
@@ -41,6 +42,7 @@ export function Summary({ item }: { item: Item }) {
   const { data: catalog } = useQuery(catalogQuery);
   const definition = catalog?.classes.find(({ name }) => name === item.class);
   const { facts, readings, extra, unseen } = sectionsOf(item, definition);
+  const at = useAt();
   return (
     <div className="item-body">
       <div className="item-column">
@@ -50,7 +52,8 @@ export function Summary({ item }: { item: Item }) {
       </div>
       <div className="item-column">
         <Parts item={item} />
-        <Unseen item={item} attributes={unseen} />
+        {/* How completely scopes were seen is known of the present only. */}
+        {!at && <Unseen item={item} attributes={unseen} />}
       </div>
     </div>
   );

@@ -6,6 +6,9 @@
 import type { QueryClient } from "@tanstack/react-query";
 import type { Change, Item, ItemPage, ItemState, SourceValue } from "../api/types.ts";
 
+/** Questions about one item as it is now, whose id stands second in their keys. */
+const OF_ITEM: ReadonlySet<string> = new Set(["item", "relations", "scopes", "duplicates", "moments", "difference"]);
+
 function patchedValue(item: Item, change: Change): Item {
   const before = item.attributes[change.name] ?? [];
   const attributes = { ...item.attributes };
@@ -44,7 +47,7 @@ export function applyChanges(client: QueryClient, changes: Change[]): void {
   client.setQueriesData<ItemPage>({ queryKey: ["items"] }, (page) => patchPage(page, byItem));
   const touched = new Set(changes.flatMap((change) => [change.item_id, change.other_id ?? ""]));
   const isTouched = ([root, id, item]: readonly unknown[]) =>
-    ((root === "item" || root === "relations" || root === "scopes" || root === "duplicates") && touched.has(String(id))) ||
+    (OF_ITEM.has(String(root)) && touched.has(String(id))) ||
     (root === "changes" && id === "item" && touched.has(String(item)));
   void client.invalidateQueries({ predicate: ({ queryKey }) => isTouched(queryKey) });
   if (changes.some(({ kind }) => kind === "created" || kind === "state_changed")) {

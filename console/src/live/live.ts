@@ -1,6 +1,6 @@
 /** The one stream of this tab, wired to the caches, and what pages may know of it. */
 import { useEffect, useSyncExternalStore } from "react";
-import { queryClient, sessionQuery } from "../api/queries.ts";
+import { PAST, queryClient, sessionQuery } from "../api/queries.ts";
 import type { Change } from "../api/types.ts";
 import { applyChanges } from "./apply.ts";
 import { type LiveState, LiveStream } from "./stream.ts";
@@ -20,7 +20,7 @@ export const stream = new LiveStream({
   gap: (before) =>
     void queryClient.invalidateQueries({
       predicate: ({ queryKey: [root], state }) =>
-        root !== "session" && root !== "classes" && state.dataUpdatedAt < before,
+        root !== "session" && root !== "classes" && root !== PAST && state.dataUpdatedAt < before,
     }),
   loggedOut: () => void queryClient.invalidateQueries({ queryKey: sessionQuery.queryKey }),
 });

@@ -7,6 +7,7 @@ import type { Change } from "../api/types.ts";
 import { Timeline } from "../changes/Timeline.tsx";
 import { useChanges } from "../live/live.ts";
 import { t } from "../messages/index.ts";
+import { Kept } from "../past/Kept.tsx";
 import { paths } from "../paths.ts";
 import { type ChangesSearch, SPANS } from "../search.ts";
 import { Choice } from "../ui/Choice.tsx";
@@ -48,6 +49,7 @@ export function ChangesPage() {
       <div className="page-head">
         <h1>{t("changes.title")}</h1>
         <p className="muted">{t("changes.lead")}</p>
+        <Kept />
       </div>
       <Filters search={search} span={span} />
       {fresh > 0 && (

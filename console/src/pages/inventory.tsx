@@ -5,6 +5,7 @@ import type { Params } from "../api/client.ts";
 import { catalogQuery, countsQuery } from "../api/queries.ts";
 import type { InventorySearch } from "../search.ts";
 import { t } from "../messages/index.ts";
+import { PastBanner } from "../past/PastBanner.tsx";
 import { usePageTitle } from "../ui/usePageTitle.ts";
 import { ClassRail } from "../inventory/ClassRail.tsx";
 import { InventoryHead } from "../inventory/InventoryHead.tsx";
@@ -20,6 +21,7 @@ function itemParams(search: InventorySearch): Params {
     state: search.state,
     parent: search.parent,
     order: search.order,
+    ...(search.at ? { at: search.at } : {}),
     ...queryParams(search.q ?? ""),
   };
 }
@@ -36,6 +38,7 @@ export function InventoryPage() {
     <div className="inventory">
       <ClassRail search={search} counts={counts} />
       <div className="inventory-main">
+        {search.at && <PastBanner at={search.at} />}
         <InventoryHead search={search} definition={definition} />
         <ItemTable
           // Another question is another table: scroll position and pages begin anew.

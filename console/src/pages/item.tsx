@@ -5,6 +5,9 @@ import { ApiError } from "../api/client.ts";
 import { catalogQuery, itemQuery } from "../api/queries.ts";
 import type { Item } from "../api/types.ts";
 import { t } from "../messages/index.ts";
+import { PastItem } from "../past/PastItem.tsx";
+import { TimeBar } from "../past/TimeBar.tsx";
+import { useAt } from "../past/useAt.ts";
 import { paths } from "../paths.ts";
 import { ITEM_TABS, type ItemSearch } from "../search.ts";
 import { Breadcrumbs } from "../shell/Breadcrumbs.tsx";
@@ -25,23 +28,24 @@ export const itemTitle = (item: Pick<Item, "title" | "id">): string => item.titl
 
 function Crumbs({ item }: { item: Item }) {
   const { data: catalog } = useQuery(catalogQuery);
-  const { data: parent } = useQuery({ ...itemQuery(item.parent_id ?? ""), enabled: item.parent_id !== null });
+  const at = useAt();
+  const { data: parent } = useQuery({ ...itemQuery(item.parent_id ?? "", at), enabled: item.parent_id !== null });
   const definition = catalog?.classes.find(({ name }) => name === item.class);
   return (
     <Breadcrumbs>
       {[
-        <Link key="top" to={paths.inventory} search={{ class: parent?.class ?? item.class }}>
+        <Link key="top" to={paths.inventory} search={{ class: parent?.class ?? item.class, at }}>
           {t("nav.inventory")}
         </Link>,
         parent && (
-          <Link key="parent" to={paths.item} params={{ id: parent.id }}>
+          <Link key="parent" to={paths.item} params={{ id: parent.id }} search={{ at }}>
             {itemTitle(parent)}
           </Link>
         ),
         <Link
           key="class"
           to={paths.inventory}
-          search={{ class: item.class, ...(parent ? { parent: parent.id } : {}) }}
+          search={{ class: item.class, at, ...(parent ? { parent: parent.id } : {}) }}
         >
           {definition?.plural ?? item.class}
         </Link>,
@@ -91,7 +95,7 @@ function Tabs({ id, search }: { id: string; search: ItemSearch }) {
           key={tab}
           to={paths.item}
           params={{ id }}
-          search={tab === "summary" ? {} : { tab }}
+          search={{ at: search.at, ...(tab === "summary" ? {} : { tab }) }}
           // The address of the summary is the beginning of the others': only an exact match is the current one.
           activeOptions={{ exact: true }}
           aria-current={tab === current ? "page" : undefined}
@@ -103,24 +107,34 @@ function Tabs({ id, search }: { id: string; search: ItemSearch }) {
   );
 }
 
-export function ItemPage() {
-  const { id } = route.useParams();
-  const search = route.useSearch();
-  const { data: item, error, refetch } = useQuery(itemQuery(id));
-  usePageTitle(item ? itemTitle(item) : "");
-  if (error instanceof ApiError && error.status === 404) {
-    return <Empty isPage title={t("item.notFound")} hint={t("item.notFoundHint")} />;
-  }
-  if (error) return <ErrorPanel error={error} retry={() => void refetch()} />;
-  if (!item) return <Loading />;
+function Sections({ item, search }: { item: Item; search: ItemSearch }) {
   return (
-    <div className="page page-item">
-      <Head item={item} />
-      <PossibleDuplicates item={item} />
-      <Tabs id={id} search={search} />
+    <>
+      {!search.at && <PossibleDuplicates item={item} />}
+      <Tabs id={item.id} search={search} />
       {search.tab === "relations" && <Relations item={item} />}
       {search.tab === "changes" && <ItemChanges item={item} withParts={search.parts === "true"} />}
       {(search.tab ?? "summary") === "summary" && <Summary item={item} />}
+    </>
+  );
+}
+
+export function ItemPage() {
+  const { id } = route.useParams();
+  const search = route.useSearch();
+  const { data: item, error, refetch } = useQuery(itemQuery(id, search.at));
+  usePageTitle(item ? itemTitle(item) : "");
+  const isMissing = error instanceof ApiError && error.status === 404;
+  if (isMissing && !search.at) return <Empty isPage title={t("item.notFound")} hint={t("item.notFoundHint")} />;
+  return (
+    <div className="page page-item">
+      {item ? <Head item={item} /> : search.at && <h1>{t("past.title")}</h1>}
+      {(item ?? search.at) && <TimeBar id={id} search={search} />}
+      {item && search.at && <PastItem id={id} at={search.at} />}
+      {isMissing && <Empty title={t("past.notThere")} hint={t("past.notThereHint")} />}
+      {error && !isMissing && <ErrorPanel error={error} retry={() => void refetch()} />}
+      {!item && !error && <Loading />}
+      {item && <Sections item={item} search={search} />}
     </div>
   );
 }

@@ -103,8 +103,9 @@ fn compare(
         })
         .collect();
     if found.is_empty() {
-        if is_veto(key_type) {
-            each(Reason { key_type, shared: None, frequency: 0, bits: -rules.veto });
+        let against = rules.disagreement(key_type);
+        if against > 0 {
+            each(Reason { key_type, shared: None, frequency: 0, bits: -against });
         }
         return;
     }
@@ -129,13 +130,6 @@ pub(crate) fn score(
         }
     });
     bits.saturating_add(installation.min(rules.installation_max))
-}
-
-/// Whether a different value speaks against being one thing. An agent's own id does not: a host that is enrolled
-/// again has a new one.
-fn is_veto(key_type: KeyType) -> bool {
-    let is_strong = matches!(key_type.tier(), Tier::Hardware | Tier::Native);
-    is_strong && key_type.is_single() && key_type != KeyType::AgentKey
 }
 
 #[cfg(test)]

@@ -73,6 +73,8 @@ struct Section {
     equal_values_max: Option<i32>,
     #[serde(default)]
     bits: BTreeMap<String, i32>,
+    #[serde(default)]
+    against: BTreeMap<String, i32>,
 }
 
 /// The rules for the items of one class.
@@ -89,6 +91,7 @@ pub struct ClassRules {
     /// How many equal values of a key that a thing can have several of are counted.
     pub equal_values_max: usize,
     bits: BTreeMap<KeyType, i32>,
+    against: BTreeMap<KeyType, i32>,
 }
 
 impl ClassRules {
@@ -101,6 +104,7 @@ impl ClassRules {
             installation_max: 18,
             equal_values_max: 2,
             bits,
+            against: BTreeMap::new(),
         }
     }
 
@@ -140,7 +144,22 @@ impl ClassRules {
                 KeyType::from_name(name).ok_or_else(|| RulesError::UnknownKey(name.clone()))?;
             self.bits.insert(key_type, bounded(name, *value, 0)?);
         }
+        for (name, value) in &section.against {
+            let key_type =
+                KeyType::from_name(name).ok_or_else(|| RulesError::UnknownKey(name.clone()))?;
+            self.against.insert(key_type, bounded(name, *value, 0)?);
+        }
         Ok(self)
+    }
+
+    /// How many bits are taken away when both have such a key and no value is equal. An agent's own id says nothing
+    /// then: a host that is enrolled again has a new one.
+    #[must_use]
+    pub fn disagreement(&self, key_type: KeyType) -> i32 {
+        let is_strong = matches!(key_type.tier(), Tier::Hardware | Tier::Native);
+        let is_veto = is_strong && key_type.is_single() && key_type != KeyType::AgentKey;
+        let otherwise = if is_veto { self.veto } else { 0 };
+        self.against.get(&key_type).copied().unwrap_or(otherwise)
     }
 
     /// How many bits an equal value weighs that `frequency` things carry.

@@ -18,6 +18,7 @@ mod lists;
 mod loader;
 mod names;
 mod schema;
+mod topology;
 mod values;
 mod websocket;
 

@@ -22,6 +22,7 @@ pub mod openapi;
 pub mod page;
 pub mod session;
 pub mod tokens;
+pub mod topology;
 
 use crate::app::App;
 use axum::Router;
@@ -43,6 +44,12 @@ pub fn router() -> Router<App> {
         .route("/api/v1/items/{id}/relations", get(items::relations))
         .route("/api/v1/items/{id}/changes", get(changes::of_item))
         .route("/api/v1/items/{id}/scopes", get(items::scopes))
+        .route("/api/v1/items/{id}/impact", get(topology::impact))
+        .route("/api/v1/items/{id}/dependencies", get(topology::dependencies))
+        .route("/api/v1/items/{id}/path", get(topology::path))
+        .route("/api/v1/items/{id}/neighborhood", get(topology::neighborhood))
+        .route("/api/v1/topology/orphans", get(topology::orphans))
+        .route("/api/v1/topology/groups", get(topology::groups))
         .route("/api/v1/items/{id}/moments", get(history::moments))
         .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/history", get(history::extent))

@@ -379,6 +379,9 @@ pub struct RelationshipView {
     pub cardinality: &'static str,
     /// Where a failure travels.
     pub failure: &'static str,
+    /// Whether the end that a failure travels to outlives some: `alone` (no), `stated` (as many as it says) or
+    /// `any_one` (as long as one is left).
+    pub redundancy: &'static str,
     /// Whether a rule derives it from facts.
     pub is_derived: bool,
 }
@@ -393,6 +396,7 @@ impl From<&'static RelationshipDefinition> for RelationshipView {
             to: relationship.to.to_vec(),
             cardinality: relationship.cardinality.name(),
             failure: relationship.failure.name(),
+            redundancy: relationship.redundancy.name(),
             is_derived: relationship.is_derived,
         }
     }

@@ -21,6 +21,9 @@ pub fn graph_of(snapshot: &Snapshot) -> Graph {
         let source = sources.get(&observation.scope).copied().unwrap_or(0);
         builder.observation(observation.number, source, observation.item, observation.is_present);
     }
+    for (observation, item, spare) in &snapshot.spares {
+        builder.spare(*observation, *item, *spare);
+    }
     for relation in &snapshot.relations {
         builder.relation(relation.from, &relation.verb, relation.to);
     }

@@ -1,5 +1,6 @@
 //! Reading configuration items, their relationships and their history.
 
+use crate::findings::NamedItem;
 use async_trait::async_trait;
 use model::query::{At, ChangeFilter, Filter, Order, Page, Paged};
 use model::{
@@ -64,6 +65,22 @@ pub trait Items: Send + Sync {
         let mut found = Vec::with_capacity(ids.len());
         for id in ids {
             found.extend(self.item(*id, at).await?);
+        }
+        Ok(found)
+    }
+
+    /// What a list shows of these items, in their order, an absorbed id giving its survivor; `None` for what is not
+    /// there. Unlike [`Items::items`] it reads no observation.
+    async fn named(&self, ids: &[ItemId]) -> Result<Vec<Option<NamedItem>>, ReadError> {
+        let mut found = Vec::with_capacity(ids.len());
+        for id in ids {
+            let item = self.item(*id, At::Now).await?;
+            found.push(item.map(|item| NamedItem {
+                id: item.id,
+                class: item.class,
+                title: item.title,
+                state: item.state,
+            }));
         }
         Ok(found)
     }

@@ -147,6 +147,8 @@ pub struct Snapshot {
     pub possible: Vec<PossibleRecord>,
     /// The latest rules of identity; none as long as the built-in ones decide.
     pub rules: Option<RulesRecord>,
+    /// How many failures items outlive, as observations that are there state it: observation, item, failures.
+    pub spares: Vec<(Number, Number, u32)>,
 }
 
 /// The store of items as the write path sees it.

@@ -24,6 +24,7 @@ mod write;
 pub(crate) use history::SCHEMA as HISTORY_SCHEMA;
 
 use crate::database::Database;
+use crate::findings::NamedItem;
 use crate::items::{Items, ReadError, ScopeState};
 use crate::observed::{CommitError, ItemStore, Snapshot};
 use async_trait::async_trait;
@@ -230,6 +231,11 @@ impl Items for SqliteItems {
             Ok(found)
         })
         .await
+    }
+
+    async fn named(&self, ids: &[ItemId]) -> Result<Vec<Option<NamedItem>>, ReadError> {
+        let ids = ids.to_vec();
+        self.ask(move |connection, names| findings::named_items(connection, names, &ids)).await
     }
 
     async fn located(

@@ -35,3 +35,5 @@ mod rest;
 mod setup;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod topology;

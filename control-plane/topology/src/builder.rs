@@ -43,9 +43,9 @@ impl Builder {
         self.graph.know_observation(number, source, item, is_present);
     }
 
-    /// How many of those it depends on an item can lose, by its own word.
-    pub fn spare(&mut self, item: Number, spare: u32) {
-        self.graph.know_spare(item, Some(spare));
+    /// How many of those it depends on an item can lose, as an observation states it.
+    pub fn spare(&mut self, observation: Number, item: Number, spare: u32) {
+        self.graph.know_spare(observation, item, Some(spare));
     }
 
     /// A statement of a relationship.

@@ -8,6 +8,7 @@ use crate::bits::Bits;
 use crate::origins::Origins;
 use crate::place;
 use crate::scratch::Scratches;
+use crate::spares::Spares;
 use model::decision::{Decision, Number, ObservationWrite};
 use model::relationships::{Failure, Redundancy};
 use model::{AgentId, ItemId, ItemState, Name, relationships};
@@ -59,6 +60,12 @@ impl Names {
     }
 }
 
+/// Bytes of a hash table: an eighth of its places stays free, and a byte lies beside each place.
+pub(crate) fn table<K, V>(capacity: usize) -> usize {
+    let entry = size_of::<(K, V)>().saturating_add(1);
+    capacity.saturating_mul(entry).saturating_mul(8) / 7
+}
+
 /// Where a source's observations come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Origin {
@@ -101,8 +108,7 @@ pub struct Graph {
     relations_count: u64,
     origins: Origins,
     sources: HashMap<Number, Origin>,
-    /// How many of those it depends on an item can lose, as far as it states that.
-    pub(crate) spare: HashMap<Number, u32>,
+    pub(crate) spares: Spares,
     pub(crate) scratches: Scratches,
 }
 
@@ -122,7 +128,7 @@ impl Default for Graph {
             relations_count: 0,
             origins: Origins::default(),
             sources: HashMap::new(),
-            spare: HashMap::new(),
+            spares: Spares::default(),
             scratches: Scratches::default(),
         };
         // The declared ones first, so that their order does not depend on which is stated first.
@@ -180,12 +186,9 @@ impl Graph {
         self.origins.know(observation, source, item, is_present);
     }
 
-    /// How many of those it depends on an item can lose, by its own word; `None` when it says nothing.
-    pub fn know_spare(&mut self, item: Number, spare: Option<u32>) {
-        match spare {
-            Some(spare) => self.spare.insert(item, spare),
-            None => self.spare.remove(&item),
-        };
+    /// How many of those it depends on an item can lose, as an observation states it; `None` when it states nothing.
+    pub fn know_spare(&mut self, observation: Number, item: Number, spare: Option<u32>) {
+        self.spares.know(observation, item, spare);
     }
 
     fn grow(&mut self, number: Number) {
@@ -337,6 +340,9 @@ impl Graph {
             | ObservationWrite::Reassigned(record)) = write;
             let is_present = record.absent_at.is_none();
             self.know_observation(record.number, record.source, record.item, is_present);
+            let facts = &record.seen.facts;
+            let spare = relationships::spare(&record.seen.class, facts).filter(|_| is_present);
+            self.know_spare(record.number, record.item, spare);
         }
         // In the order of the store: ends first.
         for end in &decision.relations_ended {
@@ -480,11 +486,6 @@ impl Graph {
     /// Bytes of memory that the graph takes, by the capacity of everything that it holds.
     #[must_use]
     pub fn memory_bytes(&self) -> usize {
-        /// A table keeps an eighth of its places free and a byte beside each place.
-        fn table<K, V>(capacity: usize) -> usize {
-            let entry = size_of::<(K, V)>().saturating_add(1);
-            capacity.saturating_mul(entry).saturating_mul(8) / 7
-        }
         let items = self
             .ids
             .capacity()
@@ -495,7 +496,7 @@ impl Graph {
             items,
             table::<ItemId, Number>(self.numbers.capacity()),
             table::<Stated, u32>(self.repeated.capacity()),
-            table::<Number, u32>(self.spare.capacity()),
+            self.spares.memory_bytes(),
             self.adjacency.memory_bytes(),
             self.hidden.memory_bytes(),
             self.origins.memory_bytes(),

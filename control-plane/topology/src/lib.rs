@@ -16,6 +16,7 @@ mod origins;
 mod orphans;
 mod path;
 mod scratch;
+mod spares;
 mod walk;
 
 pub use adjacency::Relation;

@@ -207,7 +207,7 @@ impl Graph {
         let flags = self.flags(relation);
         let back = relation.reversed(item);
         let end = relation.other();
-        if flags & COUNTED == 0 || (flags & ANY_ONE == 0 && !self.spare.contains_key(&end)) {
+        if flags & COUNTED == 0 || (flags & ANY_ONE == 0 && self.spares.of(end).is_none()) {
             return true;
         }
         let held =
@@ -221,7 +221,7 @@ impl Graph {
     /// Whether nothing stands in for the other end, when it fails.
     fn is_alone(&self, end: Number, relation: Relation) -> bool {
         let flags = self.flags(relation);
-        if flags & COUNTED == 0 || (flags & ANY_ONE == 0 && !self.spare.contains_key(&end)) {
+        if flags & COUNTED == 0 || (flags & ANY_ONE == 0 && self.spares.of(end).is_none()) {
             return true;
         }
         let members = self.members(end, relation, flags);
@@ -241,8 +241,8 @@ impl Graph {
             all = all.saturating_add(1);
             left = left.saturating_add(u32::from(self.is_active(member)));
         }
-        let needed = match self.spare.get(&item) {
-            Some(spare) => all.saturating_sub(*spare).max(1),
+        let needed = match self.spares.of(item) {
+            Some(spare) => all.saturating_sub(spare).max(1),
             None if flags & ANY_ONE != 0 => 1,
             None => all,
         };

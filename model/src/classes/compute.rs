@@ -8,7 +8,7 @@ ci_class! {
     group Compute, icon "server", title "fqdn",
     identity keys [
         AgentKey, CloudId, SmbiosUuid, MachineId, SshHostKey, WindowsMachineGuid, KubernetesSystemUuid, MacAddress, Fqdn,
-        HostName, SystemName
+        HostName, SystemName, IpAddress
     ]
     {
         /// Host name with its domain, as the host itself says it.

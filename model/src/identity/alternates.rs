@@ -110,6 +110,10 @@ pub fn implied(key: &IdentityKey) -> Vec<IdentityKey> {
             everywhere(KeyType::MacAddress, &key.value).into_iter().collect()
         }
         KeyType::SnmpEngineId => engine_mac(&key.value).and_then(mac).into_iter().collect(),
+        KeyType::Fqdn => {
+            let short = key.value.split('.').next().unwrap_or_default();
+            IdentityKey::new(KeyType::HostName, key.realm.clone(), short).into_iter().collect()
+        }
         KeyType::CloudId => {
             let instance = key
                 .value
@@ -128,7 +132,7 @@ pub fn implied(key: &IdentityKey) -> Vec<IdentityKey> {
 #[must_use]
 pub const fn is_implied_by(weak: KeyType, strong: KeyType) -> bool {
     use KeyType::{
-        ChassisSerial, KubernetesSystemUuid, LldpChassisId, MacAddress, PermanentMacAddress,
+        ChassisSerial, Fqdn, HostName, KubernetesSystemUuid, LldpChassisId, MacAddress, PermanentMacAddress,
         ServiceTag, SmbiosUuid, SnmpEngineId, SystemSerial,
     };
     matches!(
@@ -136,6 +140,7 @@ pub const fn is_implied_by(weak: KeyType, strong: KeyType) -> bool {
         (KubernetesSystemUuid, SmbiosUuid)
             | (ServiceTag, SmbiosUuid | ChassisSerial | SystemSerial)
             | (SmbiosUuid, ChassisSerial | SystemSerial)
+            | (HostName, Fqdn)
             | (MacAddress, PermanentMacAddress | LldpChassisId | SnmpEngineId)
     )
 }

@@ -108,7 +108,7 @@ impl RealmRule {
 /// Whether every host has this address for itself.
 #[must_use]
 pub fn is_host_only(address: IpAddr) -> bool {
-    match address {
+    match address.to_canonical() {
         IpAddr::V4(four) => four.is_loopback() || four.is_link_local() || four.is_unspecified(),
         IpAddr::V6(six) => six.is_loopback() || six.is_unicast_link_local() || six.is_unspecified(),
     }
@@ -122,7 +122,7 @@ const BRIDGES: [(Ipv4Addr, u32); 3] = [
 ];
 
 fn is_bridge(address: IpAddr) -> bool {
-    let IpAddr::V4(address) = address else { return false };
+    let IpAddr::V4(address) = address.to_canonical() else { return false };
     BRIDGES.iter().any(|(network, prefix)| {
         let shift = u32::BITS.saturating_sub(*prefix);
         u32::from(address).checked_shr(shift) == u32::from(*network).checked_shr(shift)

@@ -237,7 +237,15 @@ fn addresses_that_every_host_has_need_the_host_as_their_realm() {
 fn an_address_of_a_container_bridge_has_its_host_as_realm() {
     let (site, host) = (Realm::site("berlin"), Realm::host("a"));
     let of = |address: &str| Realm::of_address(address.parse::<IpAddr>().unwrap(), &site, &host);
-    for own in ["127.0.0.1", "fe80::1", "172.17.0.2", "10.88.3.4", "192.168.122.7"] {
+    for own in [
+        "127.0.0.1",
+        "::ffff:127.0.0.1",
+        "fe80::1",
+        "172.17.0.2",
+        "::ffff:172.17.0.2",
+        "10.88.3.4",
+        "192.168.122.7",
+    ] {
         assert_eq!(of(own), host, "{own}");
     }
     for shared in ["172.18.0.2", "10.89.0.1", "192.168.123.7", "192.0.2.1", "2001:db8::1"] {

@@ -35,8 +35,6 @@ fn key_type() -> impl Strategy<Value = KeyType> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
-
     #[test]
     fn normalization_is_idempotent_and_bounded(key_type in key_type(), realm in realm(), text in text()) {
         if let Ok(key) = IdentityKey::check(key_type, realm, &text) {

@@ -4,3 +4,5 @@
 mod identity;
 #[cfg(test)]
 mod own_classes;
+#[cfg(test)]
+mod policies;

@@ -2,6 +2,7 @@
 //! documentation, driver-api/early-userspace/buffer-format).
 
 use anyhow::Result;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// An archive being written.
@@ -9,6 +10,8 @@ use std::path::Path;
 pub struct Archive {
     bytes: Vec<u8>,
     count: u32,
+    /// What is in it already: programs share their libraries.
+    paths: BTreeSet<String>,
 }
 
 const FOLDER: u32 = 0o040_755;
@@ -45,7 +48,8 @@ impl Archive {
         Ok(())
     }
 
-    fn parents(&mut self, path: &str) {
+    /// Adds the folders above a path.
+    pub fn parents(&mut self, path: &str) {
         let parts: Vec<&str> = path.split('/').collect();
         for length in 1..parts.len() {
             self.folder(&parts.get(..length).unwrap_or_default().join("/"));
@@ -60,6 +64,9 @@ impl Archive {
     }
 
     fn entry(&mut self, path: &str, mode: u32, contents: &[u8]) {
+        if !self.paths.insert(path.to_owned()) {
+            return;
+        }
         self.count += 1;
         let links = 1;
         let header = [
@@ -106,6 +113,16 @@ mod tests {
         archive.file("bin/x", b"12345");
         let bytes = archive.finish();
         assert_eq!(bytes.len() % 4, 0);
+        assert_eq!(bytes.windows(6).filter(|window| window == b"070701").count(), 3);
+    }
+
+    #[test]
+    fn what_is_added_twice_is_there_once() {
+        let mut archive = Archive::default();
+        archive.parents("usr/lib/x");
+        archive.parents("usr/lib/y");
+        archive.folder("usr");
+        let bytes = archive.finish();
         assert_eq!(bytes.windows(6).filter(|window| window == b"070701").count(), 3);
     }
 }

@@ -3,7 +3,7 @@
 //! Works on a machine that has no systemd itself. The root is made once with mmdebstrap and kept; every start
 //! unpacks a fresh one.
 
-use super::{cache, output_of};
+use super::{cache, mirror, output_of};
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -28,17 +28,12 @@ fn archive() -> Result<PathBuf> {
         return Ok(archive);
     }
     let fresh = cache()?.join(format!("new-{}.tar", std::process::id()));
-    let policy = output_of("apt", "apt-cache", &["policy"])?;
-    let policy = String::from_utf8_lossy(&policy).into_owned();
-    let mirror = policy
-        .split_whitespace()
-        .find(|word| word.starts_with("http") && word.trim_end_matches('/').ends_with("/debian"))
-        .context("apt names no Debian mirror; run apt-get update")?;
+    let mirror = mirror()?;
     let include = "--include=systemd,systemd-sysv,dbus,procps,cron,openssh-server";
     output_of(
         "mmdebstrap",
         "mmdebstrap",
-        &["--variant=minbase", include, "bookworm", &fresh.to_string_lossy(), mirror],
+        &["--variant=minbase", include, "bookworm", &fresh.to_string_lossy(), &mirror],
     )?;
     std::fs::rename(&fresh, &archive)?;
     Ok(archive)

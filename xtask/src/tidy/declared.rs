@@ -1,8 +1,10 @@
-//! What the code declares to operators and what the reference says of it: keys of configuration files, and metrics.
+//! What the code declares to operators and what the reference says of it: keys of configuration files, metrics, and
+//! codes of errors.
 //!
 //! Both ways: a key or metric that the page lacks cannot be found by whoever needs it, and one that only the page
 //! has does not work. Keys are read from the structures that the files are parsed into; a metric is a text of the
-//! code that has the form of one.
+//! code that has the form of one. That every code has its page is proved beside the catalog; here, that something
+//! still fails with it.
 //!
 //! Deliberately not here: whether what the page says is right. Bounds and defaults are proved by tests.
 
@@ -37,6 +39,9 @@ const FORMS: [Form; 2] = [
 /// How deep tables may lie in a file; ours have three.
 const DEPTH_MAX: usize = 8;
 
+/// Where the codes of errors are declared.
+const CODES: &str = "control-plane/src/api/error/catalog.rs";
+
 /// Every metric begins so.
 const METRIC_PREFIX: &str = "dharma_";
 
@@ -60,6 +65,7 @@ pub(crate) fn check(files: &[PathBuf], root: &Path) -> Vec<Complaint> {
         .map(|path| (path.as_path(), read(path)))
         .collect();
     complaints.extend(compare_metrics(&sources, &read(Path::new(METRICS_PAGE))));
+    complaints.extend(unused_codes(&read(Path::new(CODES)), &sources));
     complaints
 }
 
@@ -170,6 +176,27 @@ fn compare_metrics(sources: &[(&Path, String)], page: &str) -> Vec<Complaint> {
     complaints
 }
 
+/// Codes that nothing fails with any longer.
+fn unused_codes(catalog: &str, sources: &[(&Path, String)]) -> Vec<Complaint> {
+    let codes = catalog.lines().filter_map(|line| {
+        let (variant, rest) = line.trim().split_once(" = \"")?;
+        let (name, _) = rest.split_once("\", ")?;
+        variant.bytes().all(|byte| byte.is_ascii_alphabetic()).then_some((variant, name))
+    });
+    let is_used = |variant: &str, name: &str| {
+        sources.iter().filter(|(path, _)| *path != Path::new(CODES)).any(|(_, text)| {
+            let code = text.split("\n#[cfg(test)]\nmod tests").next().unwrap_or_default();
+            code.contains(&format!("Code::{variant}")) || code.contains(&format!("\"{name}\""))
+        })
+    };
+    let unused: Vec<&str> =
+        codes.filter(|(variant, name)| !is_used(variant, name)).map(|(_, name)| name).collect();
+    unused
+        .into_iter()
+        .map(|name| Complaint::new(Path::new(CODES), 0, format!("nothing fails with `{name}`")))
+        .collect()
+}
+
 /// Texts of the code that have the form of a metric's name.
 fn metrics(text: &str) -> BTreeSet<String> {
     let is_part =
@@ -248,6 +275,20 @@ struct Effective {
             compare_metrics(&sources, &format!("{row}| `dharma_spool_bytes` | |\n")).len(),
             1
         );
+    }
+
+    #[test]
+    fn a_code_that_nothing_fails_with_is_complained_about() {
+        let catalog = "codes! {\n    /// Doc.\n    NotFound = \"NOT_FOUND\", 404, \"x\";\n    Malformed = \"MALFORMED\", 400, \"y\";\n}\n";
+        let complaints = |text: &str| {
+            let found = unused_codes(catalog, &[(Path::new("a.rs"), text.to_owned())]);
+            found.into_iter().map(|complaint| complaint.text).collect::<Vec<_>>()
+        };
+        let both = "fn f() { fail(Code::NotFound); refuse(\"MALFORMED\") }";
+        assert_eq!(complaints(both), Vec::<String>::new());
+        assert_eq!(complaints("fail(Code::NotFound)"), ["nothing fails with `MALFORMED`"]);
+        let only_tests = "fail(Code::NotFound)\n#[cfg(test)]\nmod tests { x(Code::Malformed) }";
+        assert_eq!(complaints(only_tests).len(), 1);
     }
 
     #[test]

@@ -83,6 +83,12 @@ impl Block {
             _ => part_key(&volume::CLASS, HOST, &[&self.name]),
         }
     }
+
+    /// Its path in /dev, as the volume manager's own tools name it.
+    pub(super) fn path(&self) -> String {
+        let folder = if self.mapper_uuid.is_some() { "/dev/mapper" } else { "/dev" };
+        format!("{folder}/{}", self.name)
+    }
 }
 
 /// The block devices, by kernel name.
@@ -110,8 +116,15 @@ pub(super) fn list(target: &Target) -> Blocks {
 fn whole(target: &Target, name: &str, sys: String) -> Option<Block> {
     let read = |file: &str| read_trimmed(&target.path(&format!("{sys}/{file}")));
     let bytes = read("size")?.parse::<u64>().ok()?.checked_mul(SECTOR_BYTES)?;
-    // Paths of NVMe controllers to one namespace are hidden; empty drives and loops hold nothing.
-    if bytes == 0 || read("hidden").as_deref() == Some("1") {
+    // Paths of NVMe controllers to one namespace are hidden; empty drives and loops hold nothing. An array without
+    // a size did not start, which is the last thing to keep silent about.
+    let is_stuck = || {
+        kind_of(name, None) == Kind::Raid
+            && read("md/array_state").as_deref() == Some("inactive")
+            // Containers of a controller's own format are inactive by nature.
+            && read("md/metadata_version").is_none_or(|version| !version.starts_with("external"))
+    };
+    if (bytes == 0 && !is_stuck()) || read("hidden").as_deref() == Some("1") {
         return None;
     }
     let mapper_uuid = read("dm/uuid");

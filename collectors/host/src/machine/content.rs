@@ -178,7 +178,7 @@ fn uuid_at(head: &[u8], place: usize) -> Option<String> {
 }
 
 /// Thirty-two digits with the dashes of a UUID.
-fn dashed(digits: &str) -> Option<String> {
+pub(super) fn dashed(digits: &str) -> Option<String> {
     if digits.len() != 32 || !digits.bytes().all(|letter| letter.is_ascii_hexdigit()) {
         return None;
     }

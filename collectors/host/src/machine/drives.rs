@@ -6,10 +6,13 @@
 use super::blocks::{self, Block, Kind};
 use super::smart;
 use crate::HARDWARE;
-use crate::files::{link_name, read_limited, read_number, read_to_string_limited, read_trimmed};
+use crate::files::{
+    link_name, list_dir, read_limited, read_number, read_to_string_limited, read_trimmed,
+};
 use collector::{CollectError, Run, Target};
 use model::classes::drive;
 use model::{Coverage, Observation, Value};
+use std::path::{Path, PathBuf};
 
 /// The longest page of vital product data that is read.
 const VPD_BYTES_MAX: usize = 256;
@@ -26,7 +29,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
         if target.is_live() {
             let transport = seen.facts.get(drive::TRANSPORT.name()).and_then(Value::as_text);
             let vendor = read_trimmed(&target.path(&format!("{}/device/vendor", block.sys)));
-            match smart::health(block, transport, vendor.as_deref() == Some("ATA")) {
+            match smart::health(block, smart::protocol(transport, vendor.as_deref())) {
                 smart::Answer::Health(health) => smart::describe(&mut seen, &health),
                 smart::Answer::None => {}
                 smart::Answer::Denied => is_denied = true,
@@ -55,11 +58,7 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
             .filter(|value| !value.is_empty())
             .map(str::to_owned)
     };
-    let place = std::fs::canonicalize(path("device")).unwrap_or_default();
-    let place = place.to_string_lossy();
-    let transport = read("device/transport")
-        .filter(|word| word != "pcie")
-        .or_else(|| transport(&block.kernel_name, &place).map(str::to_owned));
+    let place = place_of(target, &path("device"));
     // SATA drives hide behind the name ATA; what follows is the drive's own.
     let vendor = read("device/vendor")
         .filter(|vendor| !vendor.starts_with("0x") && vendor != "ATA" && vendor != "NVMe");
@@ -71,7 +70,8 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
                 .ok()
                 .as_deref()
                 .and_then(unit_serial)
-        });
+        })
+        .or_else(|| serial_on_usb(target, &place));
     let name = read("wwid").or_else(|| read("device/wwid")).and_then(|wwid| world_wide_name(&wwid));
     let mut seen = Observation::part(&drive::CLASS, HARDWARE, &[&block.name])
         .with(&drive::CAPACITY_BYTES, block.bytes)
@@ -85,8 +85,8 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
                 .or_else(|| read("device/fwrev")),
         )
         .with_some(&drive::WORLD_WIDE_NAME, name.or_else(|| of_udev("ID_WWN")))
-        .with_some(&drive::TRANSPORT, transport)
-        .with_some(&drive::CONTROLLER_ADDRESS, controller(&place));
+        .with_some(&drive::TRANSPORT, transport_of(target, block, &place))
+        .with_some(&drive::CONTROLLER_ADDRESS, controller_of(target, &place));
     for (attribute, file) in [
         (&drive::IS_ROTATIONAL, "queue/rotational"),
         (&drive::IS_REMOVABLE, "removable"),
@@ -108,15 +108,83 @@ fn drive_of(target: &Target, block: &Block) -> Observation {
         seen.set(&drive::READ_BYTES, sectors_read.saturating_mul(SECTOR_BYTES));
         seen.set(&drive::WRITTEN_BYTES, sectors_written.saturating_mul(SECTOR_BYTES));
     }
-    if !seen.facts.contains_key(drive::TRANSPORT.name()) {
-        // Some drivers name their bus only by the subsystem of the device.
-        let subsystem = link_name(&target.link_path(&format!("{}/device/subsystem", block.sys)));
-        seen = seen.with_some(&drive::TRANSPORT, subsystem.filter(|bus| bus == "virtio"));
-    }
     seen
 }
 
-/// How a drive is attached, from its place in the tree of devices.
+/// Where a device stands in the tree of devices. Paths of another host's tree are resolved already.
+fn place_of(target: &Target, path: &Path) -> PathBuf {
+    if target.is_live() { std::fs::canonicalize(path).unwrap_or_default() } else { path.to_owned() }
+}
+
+/// How a drive is attached.
+fn transport_of(target: &Target, block: &Block, place: &Path) -> Option<String> {
+    let path = |file: &str| format!("{}/device/{file}", block.sys);
+    let said = read_trimmed(&target.path(&path("transport"))).filter(|word| word != "pcie");
+    if said.is_some() {
+        return said;
+    }
+    match transport(&block.kernel_name, &place.to_string_lossy()) {
+        Some("sata") if is_parallel(target, place) => Some("ata".to_owned()),
+        Some(word) => Some(word.to_owned()),
+        // Some drivers name their bus only by the subsystem of the device.
+        None => link_name(&target.link_path(&path("subsystem"))).filter(|bus| bus == "virtio"),
+    }
+}
+
+/// Whether an ATA drive hangs on a parallel port: its driver is one of those, and the kernel knows no speed of the
+/// port's link, as it does of a serial one.
+fn is_parallel(target: &Target, place: &Path) -> bool {
+    // …/ata7/host6/target6:0:0/6:0:0:0
+    let mut above = place.ancestors().skip_while(|above| !has_number(above, "host"));
+    let (Some(host), Some(port)) = (above.next(), above.next()) else { return false };
+    let (Some(name), Some(number)) =
+        (name_of(host), name_of(port).and_then(|name| name.strip_prefix("ata")))
+    else {
+        return false;
+    };
+    let read = |place: &Path, file: &str| read_trimmed(&target.below(place, file));
+    let driver = read(host, &format!("scsi_host/{name}/proc_name"));
+    let speed = read(port, &format!("link{number}/ata_link/link{number}/sata_spd"));
+    driver.is_some_and(|driver| driver.starts_with("pata") || driver.starts_with("ata_"))
+        && speed.is_none_or(|speed| !speed.starts_with(|letter: char| letter.is_ascii_digit()))
+}
+
+fn name_of(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// Whether a path ends with a word and a number, such as `host6`.
+fn has_number(path: &Path, word: &str) -> bool {
+    name_of(path).and_then(|name| name.strip_prefix(word)).is_some_and(|number| {
+        !number.is_empty() && number.bytes().all(|letter| letter.is_ascii_digit())
+    })
+}
+
+/// The serial number of the USB device above a drive: bridges hide that of the drive, and udev takes this one too.
+fn serial_on_usb(target: &Target, place: &Path) -> Option<String> {
+    let device = place
+        .ancestors()
+        .take_while(|above| above.starts_with(&target.root))
+        .find(|above| target.below(above, "idVendor").exists())?;
+    read_trimmed(&target.below(device, "serial"))
+}
+
+/// The PCI address of the controller of a drive. A drive of NVMe that several controllers share stands beside the
+/// links to them; the first is taken.
+fn controller_of(target: &Target, place: &Path) -> Option<String> {
+    let own = controller(&place.to_string_lossy());
+    if own.is_some() || !has_number(place, "nvme-subsys") {
+        return own;
+    }
+    list_dir(place)
+        .unwrap_or_default()
+        .iter()
+        .filter(|name| has_number(Path::new(name), "nvme"))
+        .map(|name| place_of(target, &target.below(place, name)))
+        .find_map(|path| controller(&path.to_string_lossy()))
+}
+
+/// The bus in a drive's place in the tree of devices.
 fn transport(name: &str, place: &str) -> Option<&'static str> {
     let has = |mark: &str| place.contains(mark);
     if name.starts_with("nvme") {
@@ -219,6 +287,56 @@ mod tests {
             world_wide_name("eui.0025388b710116a2").as_deref(),
             Some("eui.0025388b710116a2")
         );
+    }
+
+    /// A tree with files, and the place of a drive in it.
+    fn tree(place: &str, files: &[(&str, &str)]) -> (tempfile::TempDir, Target, PathBuf) {
+        let root = tempfile::tempdir().unwrap();
+        let place = root.path().join(place);
+        std::fs::create_dir_all(&place).unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        let target = Target { id: "t".into(), site: "s".into(), root: root.path().to_owned() };
+        (root, target, place)
+    }
+
+    #[test]
+    fn a_port_is_parallel_when_its_driver_is_and_no_speed_is_known() {
+        let is = |driver: &str, speed: &str| {
+            let files = [
+                ("ata7/host6/scsi_host/host6/proc_name", driver),
+                ("ata7/link7/ata_link/link7/sata_spd", speed),
+            ];
+            let (_root, target, place) = tree("ata7/host6/target6:0:0/6:0:0:0", &files);
+            is_parallel(&target, &place)
+        };
+        assert!(is("ata_piix\n", "<unknown>\n") && is("pata_amd\n", "<unknown>\n"));
+        assert!(!is("ata_piix\n", "3.0 Gbps\n") && !is("ahci\n", "<unknown>\n"));
+        let (_root, target, place) = tree("host1", &[]);
+        assert!(!is_parallel(&target, &place) && !is_parallel(&target, Path::new("")));
+    }
+
+    #[test]
+    fn a_shared_drive_is_attached_to_the_first_of_its_controllers() {
+        let (_root, target, place) = tree("sys/virtual/nvme-subsystem/nvme-subsys1/nvme1n1", &[]);
+        let place = place.parent().unwrap();
+        for (name, address) in [("nvme1", "0000:00:12.0"), ("nvme0", "0000:00:11.0")] {
+            let controller = format!("sys/pci0000:00/{address}/nvme/{name}");
+            std::fs::create_dir_all(target.root.join(&controller)).unwrap();
+            std::os::unix::fs::symlink(Path::new("/").join(controller), place.join(name)).unwrap();
+        }
+        assert_eq!(controller_of(&target, place).as_deref(), Some("0000:00:11.0"));
+    }
+
+    #[test]
+    fn a_drive_on_usb_has_the_serial_number_of_its_case() {
+        let files = [("usb2/2-1/idVendor", "46f4\n"), ("usb2/2-1/serial", "USB-1\n")];
+        let (_root, target, place) = tree("usb2/2-1/2-1:1.0/host9/target9:0:0/9:0:0:0", &files);
+        assert_eq!(serial_on_usb(&target, &place).as_deref(), Some("USB-1"));
+        assert_eq!(serial_on_usb(&target, Path::new("")), None);
     }
 
     proptest! {

@@ -3,7 +3,8 @@
 //! The backup in /etc/lvm/backup is root's. Its grammar (nested sections of assignments) is read by a parser that
 //! bounds depth and number of everything and takes what it does not know as nothing.
 
-use super::blocks::{Block, Blocks, Kind};
+use super::blocks::{self, Block, Blocks, Kind};
+use super::content::Content;
 use crate::HOST;
 use crate::files::{Refusal, list_dir, read_to_string_limited, refusal};
 use collector::{Run, Target};
@@ -20,6 +21,8 @@ const GROUPS_MAX: usize = 256;
 /// The most members of a group that are named.
 const MEMBERS_MAX: usize = 1024;
 const SECTOR_BYTES: u64 = 512;
+/// What lies on a device of a group.
+const MEMBER: &str = "LVM2_member";
 
 /// The native key of a volume group.
 pub(super) fn group_key(name: &str) -> String {
@@ -67,32 +70,26 @@ pub(super) fn id_with_dashes(id: &str) -> Option<String> {
 pub(super) fn report(
     target: &Target,
     blocks: &Blocks,
+    contents: &BTreeMap<String, Content>,
     run: &mut Run<'_>,
     denied: &mut Vec<&'static str>,
 ) {
-    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
-    for block in blocks.values().filter(|block| block.kind == Kind::Lvm) {
-        if let Some(name) = group_of_name(&block.name) {
-            let group = groups.entry(name).or_default();
-            group.uuid = block.mapper_uuid.as_deref().and_then(group_uuid);
-            // What a volume lies on, other than volumes of its own group, are the group's devices.
-            let lower = block.lower.iter().filter_map(|lower| blocks.get(lower));
-            group.lower.extend(lower.filter(|lower| lower.kind != Kind::Lvm).map(Block::key));
-        }
-    }
+    let mut groups = of_mapper(blocks);
     match list_dir(&target.path(BACKUP)) {
         Ok(names) => {
             for name in names.into_iter().take(GROUPS_MAX) {
-                match read_to_string_limited(
-                    &target.path(&format!("{BACKUP}/{name}")),
-                    BACKUP_BYTES_MAX,
-                ) {
+                let path = target.path(&format!("{BACKUP}/{name}"));
+                match read_to_string_limited(&path, BACKUP_BYTES_MAX) {
                     Ok(text) => {
-                        if let Some((name, mut group)) = parse(&text) {
-                            let lower = groups.remove(&name).map(|of_mapper| of_mapper.lower);
-                            group.lower = lower.unwrap_or_default();
-                            groups.insert(name, group);
+                        let Some((name, mut group)) = parse(&text) else { continue };
+                        place(&mut group, target, blocks, contents);
+                        let active = groups.remove(&name);
+                        // The backup outlives its group when the drives are taken out.
+                        if active.is_none() && group.lower.is_empty() && target.is_live() {
+                            continue;
                         }
+                        group.lower.extend(active.into_iter().flat_map(|active| active.lower));
+                        groups.insert(name, group);
                     }
                     Err(error) => note(&error, denied),
                 }
@@ -109,9 +106,61 @@ pub(super) fn report(
             seen.relate(relationships::STORED_ON, RelationTarget::Native(lower));
         }
         if !group.members.is_empty() {
-            seen.set(&volume_group::MEMBERS, group.members);
+            seen.set(&volume_group::MEMBERS, group.members.into_iter().collect::<Vec<_>>());
         }
         run.saw(seen);
+    }
+}
+
+/// The groups whose volumes the device mapper shows.
+fn of_mapper(blocks: &Blocks) -> BTreeMap<String, Group> {
+    let mut groups: BTreeMap<String, Group> = BTreeMap::new();
+    for block in blocks.values().filter(|block| block.kind == Kind::Lvm) {
+        if let Some(name) = group_of_name(&block.name) {
+            let group = groups.entry(name).or_default();
+            group.uuid = block.mapper_uuid.as_deref().and_then(group_uuid);
+            // What a volume lies on, other than volumes of its own group, are the group's devices.
+            let lower = block.lower.iter().filter_map(|lower| blocks.get(lower));
+            group.lower.extend(lower.filter(|lower| lower.kind != Kind::Lvm).map(Block::key));
+        }
+    }
+    groups
+}
+
+/// Finds the devices of a group by what is written on them: the names in the backup are only hints.
+fn place(
+    group: &mut Group,
+    target: &Target,
+    blocks: &Blocks,
+    contents: &BTreeMap<String, Content>,
+) {
+    for device in &group.devices {
+        let holding: Vec<&Block> = contents
+            .iter()
+            .filter(|(_, content)| content.kind.as_deref() == Some(MEMBER))
+            .filter(|(_, content)| device.id.is_some() && content.uuid == device.id)
+            .filter_map(|(name, _)| blocks.get(name))
+            .collect();
+        // A mirror's members and a drive's paths show the same: the device is what is built of them.
+        let is_lower =
+            |block: &Block| holding.iter().any(|other| other.lower.contains(&block.kernel_name));
+        // Without a look at what lies on a device, the hint is all that is known.
+        let is_unseen =
+            |block: &&Block| !target.is_live() || std::fs::symlink_metadata(block.path()).is_err();
+        let found = holding.iter().copied().find(|block| !is_lower(block)).or_else(|| {
+            blocks::find(blocks, target, &device.hint)
+                .filter(|block| !contents.contains_key(&block.kernel_name))
+                .filter(is_unseen)
+        });
+        match found {
+            Some(block) => {
+                group.lower.insert(block.key());
+                group.members.insert(block.path());
+            }
+            None => {
+                group.members.insert(device.hint.clone());
+            }
+        }
     }
 }
 
@@ -127,23 +176,71 @@ struct Group {
     uuid: Option<String>,
     capacity_bytes: Option<u64>,
     free_bytes: Option<u64>,
-    members: Vec<String>,
+    devices: Vec<Device>,
+    /// Paths of its devices.
+    members: BTreeSet<String>,
     /// Native keys of what it lies on.
     lower: BTreeSet<String>,
 }
 
+/// A device of a group, as the backup knows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Device {
+    /// Name that the backup's volumes use.
+    name: String,
+    id: Option<String>,
+    /// Where it was when the backup was written.
+    hint: String,
+}
+
+/// A segment of a volume: extents that lie next to each other.
+#[derive(Debug, Default)]
+struct Segment {
+    extents: u64,
+    kind: String,
+    /// What the extents lie on, which is devices of the group or other volumes.
+    areas: u64,
+    areas_on_devices: u64,
+    is_in_list: bool,
+}
+
+impl Segment {
+    /// The extents that it takes of the group's devices; `None` when its kind is not known.
+    ///
+    /// Volumes on other volumes (mirrors, pools, snapshots) take none: those below them do.
+    fn taken(&self) -> Option<u64> {
+        match self.kind.as_str() {
+            _ if self.areas_on_devices == 0 => Some(0),
+            "striped" => self.extents.checked_mul(self.areas_on_devices)?.checked_div(self.areas),
+            "mirror" => self.extents.checked_mul(self.areas_on_devices),
+            _ => None,
+        }
+    }
+}
+
+/// What is gathered while a backup is read.
+#[derive(Debug, Default)]
+struct Reading {
+    group: Group,
+    extent_sectors: u64,
+    total: u64,
+    /// Extents in use, unless they cannot be told.
+    used: Option<u64>,
+    segment: Segment,
+}
+
 /// Reads a backup: one group with its devices and volumes.
 fn parse(text: &str) -> Option<(String, Group)> {
+    const DEPTH_MAX: usize = 16;
     let mut name = None;
     let mut path: Vec<&str> = Vec::new();
-    let (mut extent_sectors, mut total, mut used) = (0_u64, 0_u64, 0_u64);
-    let mut group = Group::default();
-    let mut devices: BTreeSet<String> = BTreeSet::new();
+    let mut reading = Reading { used: Some(0), ..Reading::default() };
     // The parser is line-based as the writer is: a section opens and closes on lines of its own.
     for line in text.lines() {
         let line = line.split('#').next().unwrap_or_default().trim();
-        if let Some(section) = line.strip_suffix('{') {
-            const DEPTH_MAX: usize = 16;
+        if reading.segment.is_in_list {
+            reading.areas(line);
+        } else if let Some(section) = line.strip_suffix('{') {
             if path.len() >= DEPTH_MAX {
                 return None;
             }
@@ -152,33 +249,78 @@ fn parse(text: &str) -> Option<(String, Group)> {
                 name = Some(section.to_owned());
             }
             path.push(section);
+            reading.open(&path);
         } else if line == "}" {
+            reading.close(&path);
             path.pop()?;
         } else if let Some((key, value)) = line.split_once('=') {
-            let (key, value) = (key.trim(), value.trim());
-            let number = || value.parse::<u64>().ok();
-            match (path.as_slice(), key) {
-                ([_], "id") => group.uuid = Some(value.trim_matches('"').to_owned()),
-                ([_], "extent_size") => extent_sectors = number()?,
-                ([_, "physical_volumes", _], "pe_count") => total = total.checked_add(number()?)?,
-                ([_, "physical_volumes", _], "device") if devices.len() < MEMBERS_MAX => {
-                    devices.insert(value.trim_matches('"').to_owned());
-                }
-                ([_, "logical_volumes", _, segment], "extent_count")
-                    if segment.starts_with("segment") =>
-                {
-                    used = used.checked_add(number()?)?;
-                }
-                _ => {}
-            }
+            reading.assign(&path, key.trim(), value.trim())?;
         }
     }
+    let Reading { mut group, extent_sectors, total, used, .. } = reading;
     let extent_bytes = extent_sectors.checked_mul(SECTOR_BYTES)?;
     group.capacity_bytes = total.checked_mul(extent_bytes);
-    // Volumes in a pool take no extents of the group, yet count their own: free is then not known.
-    group.free_bytes = total.checked_sub(used).and_then(|free| free.checked_mul(extent_bytes));
-    group.members = devices.into_iter().collect();
+    let free = used.and_then(|used| total.checked_sub(used));
+    group.free_bytes = free.and_then(|free| free.checked_mul(extent_bytes));
     Some((name?, group))
+}
+
+impl Reading {
+    fn open(&mut self, path: &[&str]) {
+        match path {
+            [_, "physical_volumes", name] if self.group.devices.len() < MEMBERS_MAX => {
+                let name = (*name).to_owned();
+                self.group.devices.push(Device { name, ..Device::default() });
+            }
+            [_, "logical_volumes", _, _] => self.segment = Segment::default(),
+            _ => {}
+        }
+    }
+
+    fn close(&mut self, path: &[&str]) {
+        if let [_, "logical_volumes", _, _] = path {
+            let taken = std::mem::take(&mut self.segment).taken();
+            self.used = self.used.and_then(|used| used.checked_add(taken?));
+        }
+    }
+
+    /// Takes an assignment; `None` when a number that the rest is made of is none.
+    fn assign(&mut self, path: &[&str], key: &str, value: &str) -> Option<()> {
+        let number = || value.parse::<u64>().ok();
+        let text = || value.trim_matches('"').to_owned();
+        match (path, key) {
+            ([_], "id") => self.group.uuid = Some(text()),
+            ([_], "extent_size") => self.extent_sectors = number()?,
+            ([_, "physical_volumes", _], "pe_count") => {
+                self.total = self.total.checked_add(number()?)?;
+            }
+            ([_, "physical_volumes", name], "id" | "device") => {
+                let last = self.group.devices.last_mut().filter(|last| last.name == *name);
+                match last {
+                    Some(device) if key == "id" => device.id = Some(text()),
+                    Some(device) => device.hint = text(),
+                    // One more than are named.
+                    None => {}
+                }
+            }
+            ([_, "logical_volumes", _, _], "extent_count") => self.segment.extents = number()?,
+            ([_, "logical_volumes", _, _], "type") => self.segment.kind = text(),
+            ([_, "logical_volumes", _, _], "stripes" | "mirrors") => self.areas(value),
+            _ => {}
+        }
+        Some(())
+    }
+
+    /// Takes a line of the list of what a segment lies on: names in quotes, each with where it begins there.
+    fn areas(&mut self, line: &str) {
+        for name in line.split('"').skip(1).step_by(2) {
+            self.segment.areas = self.segment.areas.saturating_add(1);
+            if self.group.devices.iter().any(|device| device.name == name) {
+                self.segment.areas_on_devices = self.segment.areas_on_devices.saturating_add(1);
+            }
+        }
+        self.segment.is_in_list = !line.contains(']');
+    }
 }
 
 #[cfg(test)]
@@ -206,19 +348,55 @@ vg0 {
 			segment1 {
 				start_extent = 0
 				extent_count = 250
+				type = "striped"
+				stripe_count = 1	# linear
+
+				stripes = [
+					"pv0", 0
+				]
 			}
 		}
+MORE
 	}
 }
 "#;
 
+    /// The backup with more volumes: each a type, its extents and what it lies on.
+    fn free_extents(more: &[(&str, u64, &str)]) -> Option<u64> {
+        let volumes: String = more
+            .iter()
+            .map(|(kind, extents, areas)| {
+                format!("v {{\nsegment1 {{\nextent_count = {extents}\ntype = \"{kind}\"\n{areas}\n}}\n}}\n")
+            })
+            .collect();
+        let (_, group) = parse(&BACKUP_TEXT.replace("MORE", &volumes)).unwrap();
+        group.free_bytes.map(|free| free / 8192 / 512)
+    }
+
     #[test]
     fn a_backup_gives_size_and_free_space() {
-        let (name, group) = parse(BACKUP_TEXT).unwrap();
+        let (name, group) = parse(&BACKUP_TEXT.replace("MORE", "")).unwrap();
         assert_eq!(name, "vg0");
         assert_eq!(group.capacity_bytes, Some(1000 * 8192 * 512));
         assert_eq!(group.free_bytes, Some(750 * 8192 * 512));
-        assert_eq!(group.members, ["/dev/sda2"]);
+        assert_eq!(group.devices.len(), 1);
+        assert_eq!(group.devices[0].hint, "/dev/sda2");
+        assert_eq!(group.devices[0].id.as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn a_volume_on_other_volumes_takes_nothing_of_the_group() {
+        for kind in ["raid1", "thin-pool", "thin", "snapshot", "striped"] {
+            let on =
+                "raids = [\n\"a_rmeta_0\", \"a_rimage_0\",\n\"b\"\n]\nstripes = [\n\"b\", 0\n]";
+            assert_eq!(free_extents(&[(kind, 5000, on)]), Some(750), "{kind}");
+        }
+        let two = "stripes = [\n\"pv0\", 2,\n\"pv0\", 9\n]";
+        assert_eq!(free_extents(&[("striped", 4, two)]), Some(746));
+        let copies = "mirrors = [\n\"pv0\", 2,\n\"pv0\", 9\n]";
+        assert_eq!(free_extents(&[("mirror", 4, copies)]), Some(742));
+        assert_eq!(free_extents(&[("new", 4, two)]), None);
+        assert_eq!(free_extents(&[("striped", 2000, two)]), None);
     }
 
     #[test]
@@ -238,7 +416,7 @@ vg0 {
 
     proptest! {
         #[test]
-        fn any_backup_gives_an_answer(text in "(vg \\{\n|\\}\n|extent_size = [0-9]{1,20}\n|physical_volumes \\{\n|pe_count = [0-9]{1,20}\n|\\PC{0,10}){0,30}") {
+        fn any_backup_gives_an_answer(text in "(vg \\{\n|\\}\n|extent_size = [0-9]{1,20}\n|physical_volumes \\{\n|logical_volumes \\{\n|stripes = \\[\n|\"pv0\", 0\n|\\]\n|pe_count = [0-9]{1,20}\n|extent_count = [0-9]{1,20}\n|\\PC{0,10}){0,30}") {
             parse(&text);
             group_of_name(&text);
             volume_uuid(&text);

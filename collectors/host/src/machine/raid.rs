@@ -18,7 +18,7 @@ pub(super) fn describe(seen: &mut Observation, target: &Target, block: &Block) {
             &volume::RAID_STATE,
             state(read_trimmed(&path("array_state")), read_number(&path("degraded"))),
         ),
-        (&volume::UUID, read_trimmed(&path("uuid"))),
+        (&volume::UUID, uuid(read_trimmed(&path("uuid")), read_trimmed(&path("metadata_version")))),
     ] {
         if let Some(value) = value {
             seen.set(attribute, value);
@@ -42,6 +42,22 @@ pub(super) fn describe(seen: &mut Observation, target: &Target, block: &Block) {
     {
         seen.set(&volume::RAID_LEVEL, level);
     }
+}
+
+/// The UUID as mdadm(8) tells it. The oldest format keeps four numbers, of which the kernel shows the bytes as they
+/// lie on the disk.
+fn uuid(shown: Option<String>, format: Option<String>) -> Option<String> {
+    // An array that did not start shows one of zeros.
+    let shown = shown.filter(|shown| shown.bytes().any(|letter| !matches!(letter, b'0' | b'-')))?;
+    if format.as_deref() != Some("0.90") || !cfg!(target_endian = "little") {
+        return Some(shown);
+    }
+    let digits: Vec<u8> = shown.bytes().filter(u8::is_ascii_hexdigit).collect();
+    let turned: Vec<u8> = digits
+        .chunks_exact(8)
+        .flat_map(|number| number.chunks_exact(2).rev().flatten().copied())
+        .collect();
+    super::content::dashed(std::str::from_utf8(&turned).ok()?)
 }
 
 /// The state without what every write changes: `clean` and `active` alternate all the time.
@@ -112,6 +128,16 @@ unused devices: <none>
         assert_eq!(of("clean", Some(0)), of("write-pending", None));
         assert_eq!(of("active", Some(1)), "degraded");
         assert_eq!(of("inactive", Some(1)), "inactive");
+    }
+
+    #[test]
+    fn a_uuid_of_the_oldest_format_is_turned_as_mdadm_turns_it() {
+        let shown = || Some("c7d1f5ce-a56f-dffd-3c6b-183d348f9553".to_owned());
+        let of = |format: &str| uuid(shown(), Some(format.to_owned()));
+        assert_eq!(of("0.90").as_deref(), Some("cef5d1c7-fddf-6fa5-3d18-6b3c53958f34"));
+        assert_eq!(of("1.2"), shown());
+        assert_eq!(uuid(Some("none".into()), Some("0.90".into())), None);
+        assert_eq!(uuid(Some("00000000-0000-0000-0000-000000000000".into()), None), None);
     }
 
     proptest! {

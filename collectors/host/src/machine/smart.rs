@@ -1,7 +1,9 @@
-//! Asks drives for their health: NVMe by its log page, ATA by SMART through SCSI's translation.
+//! Asks drives for their health: NVMe by its log page, ATA by SMART through SCSI's translation, SCSI by its own pages.
 //!
 //! The answers are foreign bytes with fixed places (NVM Express 2.0, 5.16.1.3; ACS-3, 7.48); the parsers are pure.
 //! Nothing is asked that makes a drive do anything: no self-test, no spinning up of a sleeping disk.
+
+mod scsi;
 
 use super::blocks::Block;
 use super::system::{self, AtaQuestion};
@@ -28,6 +30,22 @@ pub(super) struct Health {
     pub(super) reallocated: Option<u64>,
 }
 
+/// The registers of an ATA drive after a command, as far as they answer a question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct AtaRegisters {
+    pub(super) status: u8,
+    pub(super) count: u8,
+    pub(super) lba_middle: u8,
+    pub(super) lba_high: u8,
+}
+
+impl AtaRegisters {
+    /// Whether the drive refused or aborted the command (ERR or DF).
+    pub(super) const fn is_refused(self) -> bool {
+        self.status & 0x21 != 0
+    }
+}
+
 /// What became of the question.
 #[derive(Debug)]
 pub(super) enum Answer {
@@ -41,15 +59,39 @@ pub(super) enum Answer {
     Failed(io::Error),
 }
 
-/// Asks a drive of the running host. `is_ata` says whether the drive speaks ATA, whatever it hangs on.
-pub(super) fn health(block: &Block, transport: Option<&str>, is_ata: bool) -> Answer {
-    let device = format!("/dev/{}", block.kernel_name.replace('!', "/"));
-    let asked = match transport {
-        Some("nvme") => system::nvme_health(&device).map(|log| nvme(&log)),
+/// The language in which a drive can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    Nvme,
+    /// ATA, whatever the drive hangs on.
+    Ata,
+    Scsi,
+    /// None that says anything of its health.
+    Other,
+}
+
+/// How a drive can be asked. `vendor` is what the kernel says of a SCSI disk; others have none.
+pub(super) fn protocol(transport: Option<&str>, vendor: Option<&str>) -> Protocol {
+    match (transport, vendor) {
+        (Some("nvme"), _) => Protocol::Nvme,
         // Some bridges from USB hang on commands that they do not know.
-        Some("usb") => return Answer::None,
-        _ if is_ata => ata(&device),
-        _ => return Answer::None,
+        (Some("usb"), _) => Protocol::Other,
+        // SATA drives hide behind the name ATA.
+        (_, Some("ATA")) => Protocol::Ata,
+        // The disks of hypervisors and of storage servers have no health, and some complain when asked for it.
+        (Some("sas") | None, Some(_)) => Protocol::Scsi,
+        _ => Protocol::Other,
+    }
+}
+
+/// Asks a drive of the running host.
+pub(super) fn health(block: &Block, protocol: Protocol) -> Answer {
+    let device = format!("/dev/{}", block.kernel_name.replace('!', "/"));
+    let asked = match protocol {
+        Protocol::Nvme => system::nvme_health(&device).map(|log| nvme(&log)),
+        Protocol::Ata => ata(&device),
+        Protocol::Scsi => scsi::ask(&device),
+        Protocol::Other => return Answer::None,
     };
     match asked {
         Ok(Some(health)) => Answer::Health(health),
@@ -139,9 +181,19 @@ fn nvme_verdict(warnings: u8) -> String {
 
 /// Asks an ATA drive, unless it sleeps: the question would wake it.
 fn ata(device: &str) -> io::Result<Option<Health>> {
-    let answers = system::ata_ask(device)?;
-    let Some(answers) = answers else { return Ok(None) };
-    Ok(ata_health(&answers.data, answers.is_failing))
+    const STANDBY: u8 = 0x00;
+    let drive = system::Drive::open(device)?;
+    let (_, power) = drive.ata_command(ATA_CHECK_POWER)?;
+    if power.is_none_or(|registers| registers.is_refused() || registers.count == STANDBY) {
+        return Ok(None);
+    }
+    let (data, refused) = drive.ata_command(ATA_SMART_DATA)?;
+    // A read returns its registers only when it fails: the drive has no SMART, or it is turned off.
+    if refused.is_some_and(AtaRegisters::is_refused) {
+        return Ok(None);
+    }
+    let (_, status) = drive.ata_command(ATA_SMART_STATUS)?;
+    Ok(ata_health(&data, status.and_then(ata_is_failing)))
 }
 
 /// Reads the 512 bytes of SMART READ DATA.
@@ -157,16 +209,23 @@ fn ata_health(data: &[u8], is_failing: Option<bool>) -> Option<Health> {
         verdict: is_failing.map(|failing| if failing { "failing" } else { "passed" }.to_owned()),
         ..Health::default()
     };
+    // Vendors put other things into the upper bytes of most attributes.
+    let mut near_air = None;
     for entry in data.get(ATTRIBUTES_START..)?.chunks_exact(ATTRIBUTE_BYTES).take(ATTRIBUTES_MAX) {
         let [id, _, _, current, _, raw @ ..] = entry else { continue };
         let [r0, r1, r2, r3, ..] = *raw else { continue };
-        let raw = u64::from(u32::from_le_bytes([r0, r1, r2, r3]));
+        let number = |bytes: [u8; 4]| u64::from(u32::from_le_bytes(bytes));
         match id {
-            5 => health.reallocated = Some(raw),
-            9 => health.power_on_seconds = Some(raw.saturating_mul(HOUR_SECONDS)),
-            12 => health.power_cycles = Some(raw),
-            187 => health.media_errors = Some(raw),
-            190 | 194 => health.celsius = health.celsius.or_else(|| celsius(r0)),
+            5 => health.reallocated = Some(number([r0, r1, 0, 0])),
+            9 => {
+                let hours = number([r0, r1, r2, 0]);
+                health.power_on_seconds = Some(hours.saturating_mul(HOUR_SECONDS));
+            }
+            12 => health.power_cycles = Some(number([r0, r1, r2, r3])),
+            187 => health.media_errors = Some(number([r0, r1, r2, r3])),
+            // Of the air around the disk, for drives that do not tell their own.
+            190 => near_air = celsius(r0),
+            194 => health.celsius = celsius(r0),
             // Remaining life of flash drives, normalized from 100 down.
             177 | 231 | 233 => {
                 health.wear_percent =
@@ -175,6 +234,7 @@ fn ata_health(data: &[u8], is_failing: Option<bool>) -> Option<Health> {
             _ => {}
         }
     }
+    health.celsius = health.celsius.or(near_air);
     Some(health)
 }
 
@@ -184,30 +244,41 @@ fn celsius(byte: u8) -> Option<f64> {
 }
 
 /// The questions that are put to an ATA drive, in order; the first one tells whether it sleeps.
-pub(super) const ATA_CHECK_POWER: AtaQuestion =
+const ATA_CHECK_POWER: AtaQuestion =
     AtaQuestion { command: 0xe5, feature: 0, lba_middle: 0, lba_high: 0, reads: false };
 /// Its data.
-pub(super) const ATA_SMART_DATA: AtaQuestion =
+const ATA_SMART_DATA: AtaQuestion =
     AtaQuestion { command: 0xb0, feature: 0xd0, lba_middle: 0x4f, lba_high: 0xc2, reads: true };
 /// Its verdict, which comes back in the registers.
-pub(super) const ATA_SMART_STATUS: AtaQuestion =
+const ATA_SMART_STATUS: AtaQuestion =
     AtaQuestion { command: 0xb0, feature: 0xda, lba_middle: 0x4f, lba_high: 0xc2, reads: false };
 
-/// The registers in the sense data that an ATA command leaves: count, middle and high part of the address.
-pub(super) fn ata_registers(sense: &[u8]) -> Option<[u8; 3]> {
-    const DESCRIPTOR_FORMAT: u8 = 0x72;
+/// The registers in the sense data that an ATA command leaves, in either of the forms that translators write
+/// (SAT-4, 12.2.2.7).
+pub(super) fn ata_registers(sense: &[u8]) -> Option<AtaRegisters> {
+    const FIXED: u8 = 0x70;
+    const DESCRIPTOR: u8 = 0x72;
     const ATA_RETURN: u8 = 0x09;
-    if sense.first()? & 0x7f != DESCRIPTOR_FORMAT || *sense.get(8)? != ATA_RETURN {
-        return None;
-    }
-    Some([*sense.get(13)?, *sense.get(17)?, *sense.get(19)?])
+    // ATA PASS-THROUGH INFORMATION AVAILABLE
+    const INFORMATION: [u8; 2] = [0x00, 0x1d];
+    let [status, count, middle, high] = match sense.first()? & 0x7f {
+        DESCRIPTOR if *sense.get(8)? == ATA_RETURN => [21, 13, 17, 19],
+        FIXED if sense.get(12..14)? == INFORMATION => [4, 6, 10, 11],
+        _ => return None,
+    };
+    Some(AtaRegisters {
+        status: *sense.get(status)?,
+        count: *sense.get(count)?,
+        lba_middle: *sense.get(middle)?,
+        lba_high: *sense.get(high)?,
+    })
 }
 
 /// Whether the registers say that the drive is failing; `None` when they say neither.
-pub(super) fn ata_is_failing(registers: [u8; 3]) -> Option<bool> {
-    match registers {
-        [_, 0x4f, 0xc2] => Some(false),
-        [_, 0xf4, 0x2c] => Some(true),
+fn ata_is_failing(registers: AtaRegisters) -> Option<bool> {
+    match (registers.lba_middle, registers.lba_high) {
+        (0x4f, 0xc2) => Some(false),
+        (0xf4, 0x2c) => Some(true),
         _ => None,
     }
 }
@@ -229,8 +300,9 @@ mod tests {
     fn attributes_of_an_ata_drive_are_read() {
         let mut data = vec![0; 512];
         data[2..14].copy_from_slice(&[5, 0, 0, 100, 100, 7, 0, 0, 0, 0, 0, 0]);
-        data[14..26].copy_from_slice(&[9, 0, 0, 90, 90, 16, 39, 0, 0, 0, 0, 0]);
-        data[26..38].copy_from_slice(&[194, 0, 0, 60, 50, 38, 0, 20, 0, 45, 0, 0]);
+        data[14..26].copy_from_slice(&[9, 0, 0, 90, 90, 16, 39, 0, 7, 0, 0, 0]);
+        data[26..38].copy_from_slice(&[190, 0, 0, 70, 50, 30, 0, 20, 0, 45, 0, 0]);
+        data[38..50].copy_from_slice(&[194, 0, 0, 60, 50, 38, 0, 20, 0, 45, 0, 0]);
         let sum = data.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
         data[511] = 0_u8.wrapping_sub(sum);
         let health = ata_health(&data, Some(true)).unwrap();
@@ -261,7 +333,36 @@ mod tests {
         let mut sense = [0; 32];
         (sense[0], sense[8], sense[17], sense[19]) = (0x72, 9, 0xf4, 0x2c);
         assert_eq!(ata_registers(&sense).and_then(ata_is_failing), Some(true));
+        let mut sense = [0; 32];
+        (sense[0], sense[13], sense[10], sense[11]) = (0xf0, 0x1d, 0x4f, 0xc2);
+        assert_eq!(ata_registers(&sense).and_then(ata_is_failing), Some(false));
         assert_eq!(ata_registers(&[0x70; 32]), None);
+    }
+
+    #[test]
+    fn a_command_that_the_drive_aborts_is_told() {
+        let mut sense = [0; 32];
+        (sense[0], sense[8], sense[21]) = (0x72, 9, 0x51);
+        assert!(ata_registers(&sense).unwrap().is_refused());
+        sense[21] = 0x50;
+        assert!(!ata_registers(&sense).unwrap().is_refused());
+    }
+
+    #[test]
+    fn each_drive_is_asked_in_its_language_or_not_at_all() {
+        for (transport, vendor, language) in [
+            (Some("nvme"), None, Protocol::Nvme),
+            (Some("sata"), Some("ATA"), Protocol::Ata),
+            (Some("sas"), Some("ATA"), Protocol::Ata),
+            (Some("sas"), Some("SEAGATE"), Protocol::Scsi),
+            (None, Some("DELL"), Protocol::Scsi),
+            (Some("usb"), Some("ATA"), Protocol::Other),
+            (Some("virtio"), Some("QEMU"), Protocol::Other),
+            (Some("virtio"), Some("0x1af4"), Protocol::Other),
+            (None, None, Protocol::Other),
+        ] {
+            assert_eq!(protocol(transport, vendor), language, "{transport:?} {vendor:?}");
+        }
     }
 
     proptest! {

@@ -25,7 +25,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Result<Coverage, Co
     for block in blocks.values().filter(|block| block.kind != Kind::Drive) {
         run.saw(volume_of(target, block, &blocks, contents.get(&block.kernel_name)));
     }
-    lvm::report(target, &blocks, run, &mut denied);
+    lvm::report(target, &blocks, &contents, run, &mut denied);
     let table = ["/proc/self/mountinfo", "/proc/1/mountinfo"]
         .iter()
         .find_map(|path| read_to_string_limited(&target.path(path), TABLE_BYTES_MAX).ok());
@@ -61,7 +61,7 @@ fn volume_of(
         .collect();
     let mut seen = Observation::part(&volume::CLASS, HOST, &[&block.name])
         .with(&volume::VOLUME_TYPE, block.kind.word())
-        .with(&volume::CAPACITY_BYTES, block.bytes)
+        .with_some(&volume::CAPACITY_BYTES, Some(block.bytes).filter(|bytes| *bytes > 0))
         .with(&volume::MEMBERS, names)
         .with(&volume::IS_READ_ONLY, read("ro").as_deref() == Some("1"));
     let uevent = read("uevent").unwrap_or_default();
@@ -209,6 +209,13 @@ mod tests {
         ("sys/block/md0/md/array_state", "clean\n"),
         ("sys/block/md0/md/degraded", "1\n"),
         ("sys/block/md0/md/raid_disks", "2\n"),
+        ("sys/block/md1/size", "0\n"),
+        ("sys/block/md1/dev", "9:1\n"),
+        ("sys/block/md1/md/array_state", "inactive\n"),
+        ("sys/block/md127/size", "0\n"),
+        ("sys/block/md127/dev", "9:127\n"),
+        ("sys/block/md127/md/array_state", "inactive\n"),
+        ("sys/block/md127/md/metadata_version", "external:imsm\n"),
         ("sys/block/loop0/size", "0\n"),
         ("sys/block/loop0/dev", "7:0\n"),
         ("run/udev/data/b253:1", "E:ID_FS_TYPE=ext4\nE:ID_FS_UUID=1234\nE:ID_FS_LABEL_ENC=root\n"),
@@ -284,5 +291,29 @@ mod tests {
         assert_eq!(fact("host/filesystem/\\/", "filesystem_label"), "root");
         assert_eq!(fact("host/filesystem/\\/srv\\/files", "is_remote"), "true");
         assert!(!seen.iter().any(|seen| seen.native_key.contains("loop0")));
+        assert_eq!(fact("host/volume/md1", "raid_state"), "inactive");
+        assert_eq!(fact("host/volume/md1", "capacity_bytes"), "");
+        assert!(!seen.iter().any(|seen| seen.native_key.contains("md127")));
+    }
+    #[test]
+    fn the_devices_of_a_group_are_found_by_what_is_written_on_them() {
+        const ID: &str = "IuN8Ua-MFQ4-QuYg-jbqT-Efvf-TdYv-lYCjmG";
+        let backup = format!(
+            "vg1 {{\nid = \"x\"\nextent_size = 8192\nphysical_volumes {{\npv0 {{\nid = \"{ID}\"\ndevice = \"/dev/sdx\"\npe_count = 4\n}}\npv1 {{\nid = \"gone\"\ndevice = \"/dev/sdy\"\npe_count = 4\n}}\n}}\n}}\n"
+        );
+        // A mirror with its mark at the end: what lies on it seems to lie on its members too.
+        let member = format!("E:ID_FS_TYPE=LVM2_member\nE:ID_FS_UUID={ID}\n");
+        let mut tree = TREE.to_vec();
+        tree.extend([
+            ("run/udev/data/b8:16", member.as_str()),
+            ("run/udev/data/b9:0", member.as_str()),
+            ("etc/lvm/backup/vg1", backup.as_str()),
+        ]);
+        let seen = look_at(&tree);
+        let key = "host/volume_group/vg1";
+        assert_eq!(related(&seen, key), ["stored_on host/volume/md0"]);
+        let group = seen.iter().find(|seen| seen.native_key == key).unwrap();
+        let members = group.facts.get("members").map(model::Value::to_line);
+        assert_eq!(members.as_deref(), Some("/dev/md0, /dev/sdy"));
     }
 }

@@ -278,15 +278,6 @@ pub(super) struct AtaQuestion {
     pub(super) reads: bool,
 }
 
-/// What an ATA drive answered.
-#[derive(Debug)]
-pub(super) struct AtaAnswers {
-    /// SMART READ DATA.
-    pub(super) data: Vec<u8>,
-    /// SMART RETURN STATUS.
-    pub(super) is_failing: Option<bool>,
-}
-
 /// `struct sg_io_hdr` of scsi/sg.h.
 #[repr(C)]
 struct SgIoHeader {
@@ -314,89 +305,112 @@ struct SgIoHeader {
     info: u32,
 }
 
-/// Asks an ATA drive for its SMART data and verdict; `None` when it sleeps.
-pub(super) fn ata_ask(device: &str) -> io::Result<Option<AtaAnswers>> {
-    use super::smart::{ATA_CHECK_POWER, ATA_SMART_DATA, ATA_SMART_STATUS, ata_is_failing};
-    const STANDBY: u8 = 0x00;
-    let file = open_device(device)?;
-    let (_, power) = ata_command(&file, ATA_CHECK_POWER)?;
-    if power.is_none_or(|[count, ..]| count == STANDBY) {
-        return Ok(None);
-    }
-    let (data, _) = ata_command(&file, ATA_SMART_DATA)?;
-    let (_, status) = ata_command(&file, ATA_SMART_STATUS)?;
-    Ok(Some(AtaAnswers { data, is_failing: status.and_then(ata_is_failing) }))
+/// A drive that was opened to be asked, not to be read.
+#[derive(Debug)]
+pub(super) struct Drive {
+    file: std::fs::File,
 }
 
-/// Sends one ATA command through SCSI's ATA PASS-THROUGH (16) and returns data and registers.
-fn ata_command(
-    file: &std::fs::File,
-    question: AtaQuestion,
-) -> io::Result<(Vec<u8>, Option<[u8; 3]>)> {
-    const SG_IO: libc::Ioctl = 0x2285;
-    const TO_DEVICE_NONE: libc::c_int = -1;
-    const FROM_DEVICE: libc::c_int = -3;
-    const PROTOCOL_NO_DATA: u8 = 3 << 1;
-    const PROTOCOL_READ: u8 = 4 << 1;
-    // Check condition always, so that the registers come back; for reads: one block, from the device.
-    const RETURN_REGISTERS: u8 = 0x20;
-    const READ_ONE_BLOCK: u8 = 0x0e;
-    let mut data = vec![0_u8; if question.reads { DRIVE_ANSWER_BYTES } else { 0 }];
-    let mut sense = [0_u8; 32];
-    let (protocol, transfer) = if question.reads {
-        (PROTOCOL_READ, READ_ONE_BLOCK)
-    } else {
-        (PROTOCOL_NO_DATA, RETURN_REGISTERS)
-    };
-    let mut command = [0_u8; 16];
-    for (place, byte) in [
-        (0, 0x85),
-        (1, protocol),
-        (2, transfer),
-        (4, question.feature),
-        (6, u8::from(question.reads)),
-        (10, question.lba_middle),
-        (12, question.lba_high),
-        (14, question.command),
-    ] {
-        if let Some(place) = command.get_mut(place) {
-            *place = byte;
+impl Drive {
+    /// Opens a block device without waking it.
+    pub(super) fn open(device: &str) -> io::Result<Self> {
+        Ok(Self { file: open_device(device)? })
+    }
+
+    /// Sends one ATA command through SCSI's ATA PASS-THROUGH (16) and returns data and registers.
+    pub(super) fn ata_command(
+        &self,
+        question: AtaQuestion,
+    ) -> io::Result<(Vec<u8>, Option<super::smart::AtaRegisters>)> {
+        const PROTOCOL_NO_DATA: u8 = 3 << 1;
+        const PROTOCOL_READ: u8 = 4 << 1;
+        // Check condition always, so that the registers come back; for reads: one block, from the device.
+        const RETURN_REGISTERS: u8 = 0x20;
+        const READ_ONE_BLOCK: u8 = 0x0e;
+        let mut data = vec![0_u8; if question.reads { DRIVE_ANSWER_BYTES } else { 0 }];
+        let (protocol, transfer) = if question.reads {
+            (PROTOCOL_READ, READ_ONE_BLOCK)
+        } else {
+            (PROTOCOL_NO_DATA, RETURN_REGISTERS)
+        };
+        let mut command = [0_u8; 16];
+        for (place, byte) in [
+            (0, 0x85),
+            (1, protocol),
+            (2, transfer),
+            (4, question.feature),
+            (6, u8::from(question.reads)),
+            (10, question.lba_middle),
+            (12, question.lba_high),
+            (14, question.command),
+        ] {
+            if let Some(place) = command.get_mut(place) {
+                *place = byte;
+            }
         }
+        let answer = self.scsi_command(&mut command, &mut data)?;
+        Ok((data, super::smart::ata_registers(&answer.sense)))
     }
-    let mut header = SgIoHeader {
-        interface: libc::c_int::from(b'S'),
-        direction: if question.reads { FROM_DEVICE } else { TO_DEVICE_NONE },
-        command_length: 16,
-        sense_length_max: 32,
-        scatter_count: 0,
-        data_length: if question.reads { 512 } else { 0 },
-        data: data.as_mut_ptr().cast(),
-        command: command.as_mut_ptr(),
-        sense: sense.as_mut_ptr(),
-        timeout_milliseconds: DRIVE_TIMEOUT_MILLISECONDS,
-        flags: 0,
-        pack_id: 0,
-        user: std::ptr::null_mut(),
-        status: 0,
-        masked_status: 0,
-        message_status: 0,
-        sense_length: 0,
-        host_status: 0,
-        driver_status: 0,
-        residual: 0,
-        duration: 0,
-        info: 0,
-    };
-    // SAFETY: the header has the layout that the ioctl reads and writes; its three pointers and their lengths are
-    // those of buffers that live until the call returns and that nothing else uses meanwhile.
-    let status = unsafe { libc::ioctl(file.as_raw_fd(), SG_IO, &raw mut header) };
-    if status != 0 {
-        return Err(io::Error::last_os_error());
+
+    /// A log page of the drive's current values (LOG SENSE); `None` when it is refused or the drive is not ready.
+    pub(super) fn scsi_log_page(&self, page: u8) -> io::Result<Option<Vec<u8>>> {
+        const LOG_SENSE: u8 = 0x4d;
+        const CUMULATIVE: u8 = 0x40;
+        let mut data = vec![0_u8; DRIVE_ANSWER_BYTES];
+        let [high, low] = u16::try_from(data.len()).unwrap_or(u16::MAX).to_be_bytes();
+        let mut command = [LOG_SENSE, 0, CUMULATIVE | page, 0, 0, 0, 0, high, low, 0];
+        let answer = self.scsi_command(&mut command, &mut data)?;
+        Ok((answer.status == 0).then_some(data))
     }
-    if header.host_status != 0 {
-        return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
+
+    /// Sends a SCSI command without data, or one that reads into all of `data`.
+    fn scsi_command(&self, command: &mut [u8], data: &mut [u8]) -> io::Result<ScsiAnswer> {
+        const SG_IO: libc::Ioctl = 0x2285;
+        const TO_DEVICE_NONE: libc::c_int = -1;
+        const FROM_DEVICE: libc::c_int = -3;
+        let too_long = |_| io::Error::from(io::ErrorKind::InvalidInput);
+        let mut sense = [0_u8; 32];
+        let mut header = SgIoHeader {
+            interface: libc::c_int::from(b'S'),
+            direction: if data.is_empty() { TO_DEVICE_NONE } else { FROM_DEVICE },
+            command_length: u8::try_from(command.len()).map_err(too_long)?,
+            sense_length_max: 32,
+            scatter_count: 0,
+            data_length: u32::try_from(data.len()).map_err(too_long)?,
+            data: data.as_mut_ptr().cast(),
+            command: command.as_mut_ptr(),
+            sense: sense.as_mut_ptr(),
+            timeout_milliseconds: DRIVE_TIMEOUT_MILLISECONDS,
+            flags: 0,
+            pack_id: 0,
+            user: std::ptr::null_mut(),
+            status: 0,
+            masked_status: 0,
+            message_status: 0,
+            sense_length: 0,
+            host_status: 0,
+            driver_status: 0,
+            residual: 0,
+            duration: 0,
+            info: 0,
+        };
+        // SAFETY: the header has the layout that the ioctl reads and writes; its three pointers and their lengths
+        // are those of buffers that live until the call returns and that nothing else uses meanwhile.
+        let status = unsafe { libc::ioctl(self.file.as_raw_fd(), SG_IO, &raw mut header) };
+        if status != 0 {
+            return Err(io::Error::last_os_error());
+        }
+        if header.host_status != 0 {
+            return Err(io::Error::from_raw_os_error(libc::ENOTSUP));
+        }
+        Ok(ScsiAnswer { status: header.status, sense })
     }
-    Ok((data, super::smart::ata_registers(&sense)))
+}
+
+/// How a SCSI command ended.
+struct ScsiAnswer {
+    status: u8,
+    sense: [u8; 32],
 }
 
 /// Whether a table of the old iptables, which must be there, holds rules besides its chains' policies.

@@ -5,6 +5,7 @@
 //!
 //! Deliberately not here: whether a chain is valid or soon ends (policies), what an endpoint shows to its clients.
 
+mod program;
 mod uses;
 mod walk;
 mod x509;
@@ -12,10 +13,13 @@ mod x509;
 use crate::files::{self, Refusal, StatGuard};
 use collector::{Guard, Run, Target};
 use model::classes::certificate;
+use model::observation::part_key;
 use model::run::CoverageReason;
 use model::{Coverage, Observation};
 use std::collections::{BTreeMap, BTreeSet};
 use x509::Certificate;
+
+pub(super) use program::of_program;
 
 /// The largest file that is read; a chain has some kilobytes.
 const FILE_BYTES_MAX: usize = 1 << 20;
@@ -105,6 +109,17 @@ fn see(run: &mut Run<'_>, path: &str, bytes: &[u8], uses: &BTreeMap<String, BTre
             None => run.failed(path, "holds something that is no X.509 certificate"),
         }
     }
+}
+
+/// The native key of the certificate by which a server that is given this file proves itself: the first one, before
+/// those of the authorities that vouch for it. `None` for a file of trusted authorities.
+fn key_of_file(bytes: &[u8], path: &str) -> Option<String> {
+    let certificates = x509::decoded(bytes, CHAIN_LENGTH_MAX + 1);
+    if certificates.len() > CHAIN_LENGTH_MAX {
+        return None;
+    }
+    let found = x509::parse(certificates.first()?)?;
+    Some(part_key(&certificate::CLASS, crate::HOST, &[path, &found.fingerprint]))
 }
 
 fn observe(path: &str, found: Certificate) -> Observation {

@@ -141,6 +141,15 @@ impl Directory {
         self.status(name).map(|status| status.st_uid)
     }
 
+    /// Device and inode of what a name leads to: two paths with the same are the same file. Only for the running
+    /// host, whose names may lead anywhere.
+    pub(super) fn file_id(&self, name: &str) -> io::Result<(u64, u64)> {
+        if self.is_confined {
+            return Err(io::Error::from(io::ErrorKind::Unsupported));
+        }
+        self.status(name).map(|status| (status.st_dev, status.st_ino))
+    }
+
     fn status(&self, name: &str) -> io::Result<libc::stat> {
         let mut place = [0; NAME_LENGTH_MAX];
         let name = terminated(name, &mut place)?;
@@ -279,6 +288,7 @@ mod tests {
         assert_eq!(buffer, b"inside");
         assert_eq!(proc.link("1/exe", &mut [0; 64]).unwrap(), b"/usr/sbin/web");
         assert!(proc.owner("1").is_ok());
+        assert!(proc.file_id("1").is_err());
     }
 
     proptest! {

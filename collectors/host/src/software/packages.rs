@@ -10,6 +10,7 @@ mod bundles;
 mod dpkg;
 mod gem;
 mod npm;
+mod owners;
 mod pacman;
 mod places;
 mod purl;
@@ -20,12 +21,15 @@ mod stanza;
 use crate::files::{self, Refusal};
 use collector::{Guard, Run, Target};
 use model::classes::package;
+use model::observation::part_key;
 use model::run::CoverageReason;
 use model::{Coverage, Observation, Timestamp};
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::io;
+
+pub(super) use owners::{Owners, guard as owners_guard, owners};
 
 /// The most packages that one manager of a host may have; a full distribution has 60,000.
 const PACKAGES_MAX: usize = 80_000;
@@ -51,6 +55,12 @@ struct Package {
 }
 
 impl Package {
+    /// The native key of its item.
+    fn native_key(&self) -> String {
+        let parts = [&*self.manager, &self.name, &self.architecture];
+        part_key(&package::CLASS, crate::HOST, &parts)
+    }
+
     fn into_observation(self) -> Observation {
         let parts = [&*self.manager, &self.name, &self.architecture];
         let mut seen = Observation::part(&package::CLASS, crate::HOST, &parts)

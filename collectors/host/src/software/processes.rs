@@ -12,6 +12,7 @@
 
 mod diag;
 mod fold;
+mod origin;
 mod owner;
 mod sockets;
 mod table;
@@ -24,6 +25,7 @@ use model::classes::{listening_endpoint, process, service_unit};
 use model::observation::part_key;
 use model::run::CoverageReason;
 use model::{Coverage, Observation, RelationTarget, Timestamp, relationships};
+use origin::Origins;
 use owner::Owner;
 use sockets::{Namespace, SocketTable};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +58,9 @@ struct Group<'a> {
     connections: BTreeMap<(&'static str, IpAddr, u16), u64>,
 }
 
+/// What tells programs apart: unit or container, executable, arguments.
+type Key<'a> = (&'a str, &'a str, &'a str);
+
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let proc = match Directory::open(target, "/proc") {
@@ -82,8 +87,10 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let (owned, denied) = socket_owners(&proc, &table, &namespaces);
     let groups = grouped(&table, &namespaces, &owned);
     let programs = listener_programs(&groups);
-    for group in groups.values() {
-        run.saw(observe_process(group, &table, &namespaces, &users));
+    let origins = Origins::read(target, &proc, &groups);
+    for (key, group) in &groups {
+        let seen = observe_process(group, &table, &namespaces, &users);
+        run.saw(origins.relate(seen, key));
     }
     for (index, listener) in namespaces.listeners.iter().enumerate() {
         let program = programs.get(&index).copied();
@@ -186,7 +193,7 @@ fn grouped<'a>(
     table: &'a Table,
     namespaces: &SocketTable,
     owned: &BTreeMap<usize, Vec<u64>>,
-) -> BTreeMap<(&'a str, &'a str, &'a str), Group<'a>> {
+) -> BTreeMap<Key<'a>, Group<'a>> {
     let mut groups: BTreeMap<_, Group<'a>> = BTreeMap::new();
     for (index, process) in table.processes.iter().enumerate() {
         let sockets = owned.get(&index).map(Vec::as_slice).unwrap_or_default();
@@ -230,9 +237,7 @@ fn grouped<'a>(
 }
 
 /// The program behind each listener: the first one, when several share it.
-fn listener_programs<'a>(
-    groups: &BTreeMap<(&str, &str, &str), Group<'a>>,
-) -> BTreeMap<usize, &'a Program> {
+fn listener_programs<'a>(groups: &BTreeMap<Key<'_>, Group<'a>>) -> BTreeMap<usize, &'a Program> {
     let mut programs: BTreeMap<usize, (u32, &'a Program)> = BTreeMap::new();
     for group in groups.values() {
         for listener in &group.listens {

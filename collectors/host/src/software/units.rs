@@ -12,6 +12,7 @@ mod initd;
 mod search;
 mod wire;
 
+use super::packages::Owners;
 use crate::files::{self, StatGuard};
 use collector::{Guard, Run, Target};
 use definition::Definition;
@@ -66,9 +67,7 @@ pub(super) fn guard(target: &Target) -> Guard {
             }
         }
     }
-    for path in ["/var/lib/dpkg/status", "/var/lib/rpm/rpmdb.sqlite", "/var/lib/pacman/local"] {
-        guard.path(&target.path(path));
-    }
+    guard.number(super::packages::owners_guard(target).0);
     initd::add_to_guard(target, &mut guard);
     if target.is_live() {
         guard.path(&target.path("/run/systemd/units"));
@@ -89,7 +88,11 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let (states, problem) = states(target, &search);
     let names = unit_names(&search, &states);
     let mut dependencies = search.dependencies();
-    let known = Known { target, search: &search, states: &states, names: &names };
+    let scripts = services.iter().map(initd::Service::path);
+    let of_units = search.files.values().map(|file| file.path.clone());
+    let paths: Vec<String> = of_units.chain(scripts).collect();
+    let owners = super::packages::owners(target, paths.iter().map(String::as_str));
+    let known = Known { target, search: &search, states: &states, names: &names, owners: &owners };
     for name in names.iter().take(UNITS_MAX) {
         let wanted = dependencies.remove(name.as_str()).unwrap_or_default();
         if let Some(seen) = known.observe(name, &wanted) {
@@ -97,7 +100,7 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         }
     }
     for service in &services {
-        run.saw(service.observe());
+        run.saw(installed_by(service.observe(), &owners, &service.path()));
     }
     if names.len() > UNITS_MAX {
         return Coverage::partial(
@@ -225,6 +228,15 @@ struct Known<'a> {
     search: &'a Search,
     states: &'a States,
     names: &'a BTreeSet<String>,
+    owners: &'a Owners,
+}
+
+/// Adds the packages that a unit's file came with.
+fn installed_by(mut seen: Observation, owners: &Owners, path: &str) -> Observation {
+    for package in owners.of(path) {
+        seen.relate(relationships::INSTALLED_BY, RelationTarget::Native(package.clone()));
+    }
+    seen
 }
 
 impl Known<'_> {
@@ -240,6 +252,7 @@ impl Known<'_> {
         if let Some(file) = file {
             definition = self.search.definition(self.target, name, file);
             seen = with_file(seen, self.search, name, file, &definition);
+            seen = installed_by(seen, self.owners, &file.path);
         }
         if let Some(state) = state {
             seen = with_state(seen, state);

@@ -14,6 +14,7 @@ mod confined;
 mod firmware;
 mod hostile;
 mod machine;
+mod relations;
 mod software;
 mod watch;
 

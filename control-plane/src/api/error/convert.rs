@@ -3,6 +3,7 @@
 use super::{ApiError, Code, chain};
 use crate::api::moment::rfc3339;
 use crate::fleet::FleetError;
+use crate::graph::GraphError;
 use model::Timestamp;
 use std::time::Duration;
 use store::database::DatabaseError;
@@ -28,6 +29,23 @@ impl From<ReadError> for ApiError {
                 .with("kept_since", kept_since)
             }
             ReadError::Unavailable { .. } => store_unavailable(&error),
+        }
+    }
+}
+
+impl From<GraphError> for ApiError {
+    fn from(error: GraphError) -> Self {
+        let detail = error.to_string();
+        match error {
+            GraphError::NotFound { id } => Self::not_found("item", &id),
+            GraphError::OutOfRange { parameter, min, max } => {
+                Self::invalid(parameter, detail).with("min", min).with("max", max)
+            }
+            GraphError::Invalid { parameter, reason } => Self::invalid(parameter, reason),
+            GraphError::Behind => Self::new(Code::Unavailable, detail).retry_after(STORE_RETRY),
+            GraphError::GivenUp => Self::internal("the graph gave no answer", &error),
+            GraphError::Store(error) => error.into(),
+            GraphError::Fleet(error) => error.into(),
         }
     }
 }

@@ -147,6 +147,12 @@ fn relationship_type() -> Object {
             one.failure.into()
         }),
         plain::<RelationshipView>(
+            "redundancy",
+            text(),
+            "Whether the end that a failure travels to outlives some: `alone` (no), `stated` (as many as it says) or `any_one` (as long as one is left).",
+            |one| one.redundancy.into(),
+        ),
+        plain::<RelationshipView>(
             "isDerived",
             TypeRef::named_nn(TypeRef::BOOLEAN),
             "Whether a rule derives it from facts.",

@@ -51,14 +51,16 @@ const WALK_COST: u64 = 100;
 const ESTATE_COST: u64 = 5_000;
 
 /// Lists without pages, with the size that they are reckoned with.
-const LISTS: [(&str, u64); 8] = [
+const LISTS: [(&str, u64); 10] = [
     ("attributeDifferences", 10),
     ("attributes", 30),
     ("classes", 30),
     ("identity", 4),
+    ("links", 3),
     ("relationDifferences", 20),
     ("relationships", 20),
     ("scopes", 30),
+    ("steps", 10),
     ("values", 2),
 ];
 

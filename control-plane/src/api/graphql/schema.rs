@@ -49,6 +49,7 @@ pub(super) fn build(catalog: &Catalog) -> Result<Schema, String> {
         .chain(changes::types())
         .chain(agents::types())
         .chain(findings::types())
+        .chain(super::topology::types())
         .chain(history::types())
         .chain(lists::shared_types())
         .chain(provenance_types())
@@ -69,7 +70,7 @@ pub fn sdl(catalog: &Catalog) -> Result<String, String> {
 }
 
 fn query() -> Object {
-    Object::new("Query")
+    let query = Object::new("Query")
         .description("What can be asked.")
         .field(item_field("item", "Item", "One item; the id of a merged one gives its survivor."))
         .field(item_field("node", "Node", "Something by its id."))
@@ -81,7 +82,8 @@ fn query() -> Object {
         .field(findings::held_field())
         .field(findings::possible_field())
         .field(history::extent_field())
-        .field(history::diff_field())
+        .field(history::diff_field());
+    super::topology::fields().into_iter().fold(query, Object::field)
 }
 
 fn at_argument() -> InputValue {

@@ -2,8 +2,8 @@
 //! gets the answer of the first time instead of a second token.
 //!
 //! Invariants: a key belongs to the person or program that sent it; the same key with another request is an error,
-//! never an answer; what is kept is bounded in number and in time; a request that failed is forgotten, so that it
-//! can be sent again.
+//! never an answer; what is kept is bounded in number and in time; a request that failed, or whose caller went away
+//! before it was answered, is forgotten, so that it can be sent again.
 //!
 //! Deliberately not here: answers that outlive the process. They hold secrets, of which the store keeps hashes only.
 //! After a restart a repeated request makes another token; the first, whose text nobody has, ends by its time.

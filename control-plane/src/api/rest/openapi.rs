@@ -2,7 +2,7 @@
 
 use super::{
     agents, can, changes, classes, counts, events, findings, history, identity, items, onboarding,
-    session, tokens,
+    session, tokens, topology,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -25,6 +25,8 @@ use utoipa::{Modify, OpenApi};
         identity::plan_rules,
         agents::list, agents::show, agents::revoke, onboarding::show,
         tokens::list, tokens::create, tokens::revoke,
+        topology::impact, topology::dependencies, topology::path, topology::neighborhood,
+        topology::orphans, topology::groups,
     ),
     modifiers(&Ways),
     security(("token" = []), ("session" = [])),
@@ -33,6 +35,7 @@ use utoipa::{Modify, OpenApi};
         (name = "catalog", description = "What classes and relationships there are."),
         (name = "items", description = "Configuration items."),
         (name = "history", description = "What changed, when, and said by whom."),
+        (name = "topology", description = "How the estate hangs together, as it is now."),
         (name = "findings", description = "What a person should look at; nothing acts on it."),
         (name = "identity", description = "Which sightings are one item, why, and what people say about it."),
         (name = "agents", description = "Agents and how they join."),

@@ -112,6 +112,26 @@ fn possible_duplicates(
     Ok(answer.page)
 }
 
+/// What a list shows of these items, in their order.
+pub(super) fn named_items(
+    connection: &Connection,
+    names: &Names,
+    ids: &[ItemId],
+) -> Result<Vec<Option<NamedItem>>> {
+    let mut statement =
+        connection.prepare_cached("SELECT id, class, title, state FROM item WHERE number = ?1")?;
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        let Some(number) = assemble::number_of(connection, *id)? else {
+            found.push(None);
+            continue;
+        };
+        let mut rows = statement.query([number])?;
+        found.push(rows.next()?.map(|row| named(names, row, 0)).transpose()?);
+    }
+    Ok(found)
+}
+
 /// The item whose columns begin at `first`.
 fn named(names: &Names, row: &Row<'_>, first: usize) -> Result<NamedItem> {
     Ok(NamedItem {

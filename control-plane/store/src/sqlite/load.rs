@@ -14,7 +14,7 @@ use model::decision::{
 use model::run::CoverageReason;
 use model::{
     AgentId, Coverage, CoverageStatus, ItemId, KeyType, Name, Revision, ScopeDigest, SourceId,
-    Timestamp,
+    Timestamp, relationships,
 };
 use rusqlite::{Connection, Row};
 use std::sync::Arc;
@@ -96,6 +96,7 @@ pub(super) fn snapshot(connection: &Connection, names: &Names) -> Result<Snapsho
         wishes: super::identity::wishes(connection)?,
         possible: super::identity::possible(connection)?,
         rules: super::identity::rules(connection, 1)?.pop(),
+        spares: spares(connection, names)?,
     })
 }
 
@@ -306,6 +307,25 @@ pub(super) fn relations_to(
             since: Timestamp::from_millis(row.get(5)?),
             evidence: row.get(6)?,
         });
+    }
+    Ok(found)
+}
+
+/// How many failures items outlive, by their own word.
+fn spares(connection: &Connection, names: &Names) -> Result<Vec<(Number, Number, u32)>> {
+    let question = format!(
+        "{OBSERVATION} WHERE o.absent_at IS NULL AND o.item IN (SELECT number FROM item WHERE class = ?1)
+         ORDER BY o.number"
+    );
+    let mut found = Vec::new();
+    for class in relationships::STATING_CLASSES.iter().filter_map(|class| names.known(class)) {
+        let mut statement = connection.prepare_cached(&question)?;
+        let mut rows = statement.query([class])?;
+        while let Some(row) = rows.next()? {
+            let record = observation(names, row)?;
+            let spare = relationships::spare(&record.seen.class, &record.seen.facts);
+            found.extend(spare.map(|spare| (record.number, record.item, spare)));
+        }
     }
     Ok(found)
 }

@@ -1,5 +1,6 @@
 //! Random estates, as commits and as what a store would give back after them, and the naive answers.
 
+use model::classes::volume;
 use model::decision::{
     Decision, ItemRecord, Number, ObservationRecord, ObservationWrite, RelationEnd, RelationRecord,
     SourceRecord,
@@ -8,7 +9,7 @@ use model::{AgentId, ItemId, ItemState, Name, Observation, SourceId, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use topology::{Builder, Graph, Relation};
+use topology::{Builder, Graph, Limits, Relation};
 
 /// Items of a random estate.
 pub(crate) const ITEMS: u32 = 24;
@@ -86,6 +87,15 @@ fn source_of(observation: Number) -> Number {
     1 + observation % 3
 }
 
+/// What an observation says: every third is of an array.
+fn seen(observation: Number) -> Observation {
+    if !observation.is_multiple_of(3) {
+        return Observation::of(&model::classes::host::CLASS, "host");
+    }
+    let level = ["raid1", "raid5", "raid0"][usize::try_from(observation / 3 % 3).unwrap()];
+    Observation::part(&volume::CLASS, "host", &["md0"]).with(&volume::RAID_LEVEL, level.to_owned())
+}
+
 fn record(observation: Number, item: Number, is_present: bool) -> ObservationWrite {
     let at = Timestamp::from_millis(0);
     ObservationWrite::New(ObservationRecord {
@@ -99,7 +109,7 @@ fn record(observation: Number, item: Number, is_present: bool) -> ObservationWri
         changed_at: at,
         absent_at: (!is_present).then_some(at),
         seen_at: at,
-        seen: Arc::new(Observation::of(&model::classes::host::CLASS, "host")),
+        seen: Arc::new(seen(observation)),
         since: BTreeMap::new(),
     })
 }
@@ -246,6 +256,11 @@ impl Stored {
         }
         for (observation, (item, is_present)) in &self.observations {
             builder.observation(*observation, source_of(*observation), *item, *is_present);
+            let seen = seen(*observation);
+            let spare = model::relationships::spare(&seen.class, &seen.facts);
+            if let Some(spare) = spare.filter(|_| *is_present) {
+                builder.spare(*observation, *item, spare);
+            }
         }
         for (from, index, to, _) in self.relations.keys() {
             builder.relation(*from, &verb(*index), *to);
@@ -311,6 +326,9 @@ proptest! {
         prop_assert_eq!(graph.items_count(), loaded.items_count());
         for number in 1..=ITEMS {
             prop_assert_eq!(described(&graph, number), described(&loaded, number));
+            let limits = Limits { depth: u32::MAX, items: 100 };
+            prop_assert_eq!(graph.impact(&[number], limits), loaded.impact(&[number], limits));
+            prop_assert_eq!(graph.dependencies(number, limits), loaded.dependencies(number, limits));
         }
     }
 }

@@ -32,7 +32,7 @@ pub(super) const CONFIGURATIONS: [&str; 19] = [
 ];
 
 /// The largest configuration that is read.
-const FILE_BYTES_MAX: usize = 512 * 1024;
+pub(super) const FILE_BYTES_MAX: usize = 512 * 1024;
 
 /// The most paths that are taken from configurations.
 const PATHS_MAX: usize = 2000;
@@ -70,7 +70,7 @@ pub(super) fn read(target: &Target) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 /// The absolute paths of certificates on lines that speak of one.
-fn paths(text: &str) -> impl Iterator<Item = &str> {
+pub(super) fn paths(text: &str) -> impl Iterator<Item = &str> {
     text.lines()
         .map(|line| line.trim_start())
         .filter(|line| !line.starts_with(['#', ';']) && speaks_of_certificate(line))

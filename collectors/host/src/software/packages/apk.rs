@@ -1,5 +1,6 @@
 //! The scope `packages.apk`: the database of Alpine's package manager (apk v2, text).
 
+use super::owners::Search;
 use super::purl::Distribution;
 use super::stanza::{self, each_stanza};
 use super::{PACKAGES_MAX, Package};
@@ -53,6 +54,51 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         };
     }
     refused.unwrap_or_else(Coverage::complete)
+}
+
+/// Finds which packages files came with.
+pub(super) fn find_owners(target: &Target, search: &mut Search) {
+    let distribution = Distribution::default();
+    for path in DATABASES {
+        let Ok(file) = files::open_regular(&target.path(path)) else { continue };
+        let mut path = Vec::new();
+        let read = each_stanza(file, |stanza| {
+            let found = wanted_of(stanza, search, &mut path);
+            if found.is_empty() {
+                return;
+            }
+            if let Some(package) = parse(stanza, &distribution) {
+                let key = package.native_key();
+                found.iter().for_each(|name| search.found(name, &key));
+            }
+        });
+        // What was read until an error counts; the scope itself says what is wrong with the file.
+        drop(read);
+    }
+}
+
+/// The wanted files of an entry: a folder, then what lies in it, then the next folder.
+fn wanted_of(stanza: &[u8], search: &Search, path: &mut Vec<u8>) -> Vec<Vec<u8>> {
+    let mut found = Vec::new();
+    path.clear();
+    let mut folder_length = 0;
+    for (name, value) in stanza::fields(stanza) {
+        match name {
+            b"F" => {
+                path.clear();
+                path.extend_from_slice(value);
+                path.push(b'/');
+                folder_length = path.len();
+            }
+            b"R" => {
+                path.truncate(folder_length);
+                path.extend_from_slice(value);
+                found.extend(search.wanted(path).map(<[u8]>::to_vec));
+            }
+            _ => {}
+        }
+    }
+    found
 }
 
 /// Parses an entry: a letter for each field, and the files behind them.

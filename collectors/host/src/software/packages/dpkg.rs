@@ -1,5 +1,6 @@
 //! The scope `packages.dpkg`: dpkg's status file, or the folder of them that minimal images have.
 
+use super::owners::{Search, each_line};
 use super::purl::Distribution;
 use super::stanza::{self, each_stanza};
 use super::{PACKAGES_MAX, Package};
@@ -7,6 +8,8 @@ use crate::files::{self, StatGuard};
 use collector::{Guard, Run, Target};
 use model::run::CoverageReason;
 use model::{Coverage, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::Path;
 
 const STATUS: &str = "/var/lib/dpkg/status";
@@ -14,6 +17,14 @@ const STATUS: &str = "/var/lib/dpkg/status";
 const STATUS_FOLDER: &str = "/var/lib/dpkg/status.d";
 /// Where dpkg keeps the list of each package's files; it is written at installation.
 const INFO_FOLDER: &str = "/var/lib/dpkg/info";
+/// Which files of which packages were put aside to make room for another's.
+const DIVERSIONS: &str = "/var/lib/dpkg/diversions";
+
+/// Lists that are larger are searched last: they are of documents and parts of languages, rarely of programs.
+const LIST_BYTES_USUAL: u64 = 64 * 1024;
+
+/// The most diversions that are looked at; a host with many has dozens.
+const DIVERSIONS_MAX: usize = 4096;
 
 /// The guard of the scope.
 pub(super) fn guard(target: &Target) -> Guard {
@@ -110,6 +121,122 @@ fn parse(stanza: &[u8], distribution: &Distribution) -> Option<(Package, String)
     package.purl =
         Some(distribution.purl("deb", &package.name, &package.version, &package.architecture));
     Some((package, list))
+}
+
+/// The wanted files of lists, by the names of the lists.
+type Lists = BTreeMap<String, Vec<Vec<u8>>>;
+
+/// Finds which packages files came with.
+pub(super) fn find_owners(target: &Target, search: &mut Search) {
+    let info = target.path(INFO_FOLDER);
+    let Ok(names) = files::list_dir(&info) else { return };
+    let diversions = Diversions::read(target, search);
+    let mut buffer = Vec::new();
+    let mut later = Vec::new();
+    let mut lists = Lists::new();
+    let mut count = 0;
+    let mut read = |file: File, name: String| {
+        let found = diversions.wanted_of(file, &name, search, &mut buffer);
+        count += found.len();
+        if !found.is_empty() {
+            lists.insert(name, found);
+        }
+        count
+    };
+    for name in names.into_iter().filter(|name| name.ends_with(".list")).take(PACKAGES_MAX) {
+        let Ok(file) = files::open_regular(&target.below(&info, &name)) else { continue };
+        if file.metadata().is_ok_and(|metadata| metadata.len() > LIST_BYTES_USUAL) {
+            later.push((file, name));
+        } else {
+            read(file, name);
+        }
+    }
+    for (file, name) in later {
+        // A file is in one list only, but for the few that are diverted.
+        if read(file, name) >= search.len() {
+            break;
+        }
+    }
+    name_packages(target, search, &lists);
+}
+
+/// Gives the wanted files of lists to the packages of these lists, as far as they are installed.
+fn name_packages(target: &Target, search: &mut Search, lists: &Lists) {
+    let names: BTreeSet<&[u8]> = lists.keys().map(|list| package_of(list).as_bytes()).collect();
+    let Ok(file) = files::open_regular(&target.path(STATUS)) else { return };
+    let distribution = Distribution::default();
+    let read = each_stanza(file, |stanza| {
+        let first = stanza.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        // The name stands first; where it does not, the whole stanza is looked at.
+        let name = first.strip_prefix(b"Package: ");
+        if name.is_some_and(|name| !names.contains(name.trim_ascii())) {
+            return;
+        }
+        if let Some((package, list)) = parse(stanza, &distribution) {
+            let key = package.native_key();
+            for name in lists.get(&list).into_iter().flatten() {
+                search.found(name, &key);
+            }
+        }
+    });
+    // What was read until an error counts; the scope itself says what is wrong with the file.
+    drop(read);
+}
+
+/// The package of a list: `libc6` of `libc6:amd64.list`.
+fn package_of(list: &str) -> &str {
+    let name = list.strip_suffix(".list").unwrap_or(list);
+    name.split(':').next().unwrap_or(name)
+}
+
+/// The files that were put aside (dpkg-divert(1)), as far as they are wanted.
+#[derive(Debug, Default)]
+struct Diversions(BTreeMap<Vec<u8>, (Vec<u8>, String)>);
+
+impl Diversions {
+    /// Reads the diversions. A file that gave way under another name is found under its own.
+    fn read(target: &Target, search: &mut Search) -> Self {
+        let mut diversions = Self::default();
+        let text = files::read_to_string_limited(&target.path(DIVERSIONS), 1 << 20);
+        let text = text.unwrap_or_default();
+        let mut lines = text.lines();
+        while let (Some(from), Some(to), Some(package)) = (lines.next(), lines.next(), lines.next())
+        {
+            let is_wanted = [from, to].iter().any(|path| search.wanted(path.as_bytes()).is_some());
+            if is_wanted && diversions.0.len() < DIVERSIONS_MAX {
+                let name = search.name(from.as_bytes()).to_vec();
+                let aside = search.name(to.as_bytes()).to_vec();
+                diversions.0.insert(name, (aside, package.to_owned()));
+            }
+        }
+        for from in diversions.0.keys() {
+            search.want(from);
+        }
+        diversions
+    }
+
+    /// The wanted files of a list.
+    fn wanted_of(
+        &self,
+        file: File,
+        list: &str,
+        search: &Search,
+        buffer: &mut Vec<u8>,
+    ) -> Vec<Vec<u8>> {
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        let read = each_line(file, buffer, |line| {
+            if let Some(name) = search.wanted(line) {
+                found.push(match self.0.get(name) {
+                    Some((aside, by)) if by != package_of(list) => aside.clone(),
+                    _ => name.to_owned(),
+                });
+            }
+            true
+        });
+        // What was read until an error counts.
+        drop(read);
+        found
+    }
 }
 
 fn modified_at(list: &Path) -> Option<Timestamp> {

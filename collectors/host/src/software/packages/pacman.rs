@@ -1,5 +1,6 @@
 //! The scope `packages.pacman`: a folder for each package of Arch and its kin, with a file `desc`.
 
+use super::owners::{Search, each_line};
 use super::purl::Distribution;
 use super::{PACKAGES_MAX, Package};
 use crate::files::{self, StatGuard};
@@ -46,6 +47,32 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
         return Coverage::partial(CoverageReason::LimitReached, detail);
     }
     Coverage::complete()
+}
+
+/// Finds which packages files came with.
+pub(super) fn find_owners(target: &Target, search: &mut Search) {
+    let folder = target.path(FOLDER);
+    let distribution = Distribution::default();
+    let mut buffer = Vec::new();
+    for name in files::list_dir(&folder).unwrap_or_default().iter().take(PACKAGES_MAX) {
+        let of_package = |file: &str| target.below(&folder, &format!("{name}/{file}"));
+        let Ok(file) = files::open_regular(&of_package("files")) else { continue };
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        let read = each_line(file, &mut buffer, |line| {
+            found.extend(search.wanted(line).map(<[u8]>::to_vec));
+            // Behind the files stand the backups that were made of some.
+            line != b"%BACKUP%"
+        });
+        // What was read until an error counts.
+        drop(read);
+        if !found.is_empty()
+            && let Ok(text) = files::read_to_string_limited(&of_package("desc"), FILE_BYTES_MAX)
+            && let Some(package) = parse(&text, &distribution)
+        {
+            let key = package.native_key();
+            found.iter().for_each(|name| search.found(name, &key));
+        }
+    }
 }
 
 /// Parses a description: `%NAME%` on a line, its values on the next ones, an empty line.

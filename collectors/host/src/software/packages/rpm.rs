@@ -6,6 +6,7 @@ mod header;
 mod ndb;
 mod sqlite;
 
+use super::owners::Search;
 use super::purl::Distribution;
 use super::{Merged, Package};
 use crate::files::StatGuard;
@@ -82,6 +83,46 @@ pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     Coverage::not_present("rpm is not installed")
 }
 
+/// Finds which packages files came with.
+///
+/// The database in SQLite has an index by file names, so that only the headers of packages with such a file are read;
+/// in the other format all are.
+pub(super) fn find_owners(target: &Target, search: &mut Search) {
+    let names = search.base_names();
+    let distribution = Distribution::default();
+    let mut path = Vec::new();
+    let mut see = |blob: &[u8]| {
+        let Some(header) = Header::parse(blob) else { return };
+        let mut found: Vec<Vec<u8>> = Vec::new();
+        header.each_file(|folder, name| {
+            if names.contains(name) {
+                path.clear();
+                path.extend_from_slice(folder);
+                path.extend_from_slice(name);
+                found.extend(search.wanted(&path).map(<[u8]>::to_vec));
+            }
+        });
+        if let Some(package) =
+            (!found.is_empty()).then(|| package(&header, &distribution)).flatten()
+        {
+            let key = package.native_key();
+            found.iter().for_each(|name| search.found(name, &key));
+        }
+    };
+    for folder in FOLDERS {
+        let place = |file: &str| target.path(&format!("{folder}/{file}"));
+        let is_wanted = |name: &[u8]| names.contains(name);
+        // The scope itself says what is wrong with a database; here what could be read counts.
+        drop(sqlite::each_blob_by_key(
+            &place("rpmdb.sqlite"),
+            ("Basenames", "Packages"),
+            &is_wanted,
+            &mut see,
+        ));
+        drop(ndb::each_blob(&place("Packages.db"), &mut see));
+    }
+}
+
 /// The package that a header describes.
 fn package(header: &Header<'_>, distribution: &Distribution) -> Option<Package> {
     let name = header.text(header::NAME).filter(|name| !name.is_empty() && name != KEYS)?;
@@ -156,6 +197,23 @@ mod tests {
     #[test]
     fn a_database_of_sqlite_is_read() {
         assert_eq!(seen("rpmdb.sqlite", include_bytes!("rpm/testdata/rpmdb.sqlite.gz")), EXPECTED);
+    }
+
+    #[test]
+    fn files_are_found_by_the_index_of_their_names() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = place.path().join("var/lib/rpm");
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut bytes = Vec::new();
+        let compressed = &include_bytes!("rpm/testdata/rpmdb.sqlite.gz")[..];
+        flate2::read::GzDecoder::new(compressed).read_to_end(&mut bytes).unwrap();
+        std::fs::write(folder.join("rpmdb.sqlite"), bytes).unwrap();
+        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let known = "/usr/share/example/a-file-with-a-long-name-100";
+        let asked = [known, "/usr/bin/a-file-with-a-long-name-100", "/usr/share/example/other"];
+        let owners = super::super::owners(&target, asked.into_iter());
+        assert_eq!(owners.of(known), ["host/package/rpm/example-large/noarch"]);
+        assert!(asked[1..].iter().all(|path| owners.of(path).is_empty()));
     }
 
     #[test]

@@ -124,6 +124,11 @@ fn description(head: &str) -> Option<String> {
 }
 
 impl Service {
+    /// The file that defines it.
+    pub(super) fn path(&self) -> String {
+        format!("{SCRIPTS}/{}", self.name)
+    }
+
     /// The observation of the service.
     pub(super) fn observe(&self) -> Observation {
         let mut seen =
@@ -133,7 +138,7 @@ impl Service {
                     &service_unit::ENABLED_STATE,
                     if self.is_enabled { "enabled" } else { "disabled" },
                 )
-                .with(&service_unit::FRAGMENT_PATH, format!("{SCRIPTS}/{}", self.name))
+                .with(&service_unit::FRAGMENT_PATH, self.path())
                 .with_some(&service_unit::DESCRIPTION, self.description.clone());
         if let Some(is_active) = self.is_active {
             seen.set(&service_unit::ACTIVE_STATE, if is_active { "active" } else { "inactive" });

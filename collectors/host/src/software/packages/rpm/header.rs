@@ -15,6 +15,9 @@ pub(super) const LICENSE: u32 = 1014;
 pub(super) const PACKAGER: u32 = 1015;
 pub(super) const GROUP: u32 = 1016;
 pub(super) const ARCHITECTURE: u32 = 1022;
+const FOLDER_OF_FILE: u32 = 1116;
+const FILES: u32 = 1117;
+const FOLDERS: u32 = 1118;
 pub(super) const SOURCE: u32 = 1044;
 pub(super) const LONG_SIZE: u32 = 5009;
 
@@ -24,6 +27,12 @@ const INT64: u32 = 5;
 const STRING: u32 = 6;
 const STRING_ARRAY: u32 = 8;
 const TRANSLATED_STRING: u32 = 9;
+
+/// The most files of one package that are looked at; the largest of a distribution have some ten thousand.
+const FILES_MAX: usize = 1 << 20;
+
+/// The most folders of one package.
+const FOLDERS_MAX: usize = 1 << 16;
 
 /// The most tags of one header, as rpm itself allows.
 const TAGS_MAX: usize = 65_536;
@@ -66,6 +75,28 @@ impl<'a> Header<'a> {
         let text = data.get(..data.iter().position(|byte| *byte == 0)?)?;
         let text = String::from_utf8_lossy(text);
         Some(crate::redact::cut(text.trim(), TEXT_LENGTH_MAX).to_owned())
+    }
+
+    /// Calls `each` with folder and name of every file, without a copy: the folder ends in a slash.
+    pub(super) fn each_file(&self, mut each: impl FnMut(&[u8], &[u8])) -> Option<()> {
+        let (_, names) = self.find(FILES).filter(|(kind, _)| *kind == STRING_ARRAY)?;
+        let (_, folders) = self.find(FOLDERS).filter(|(kind, _)| *kind == STRING_ARRAY)?;
+        let (_, places) = self.find(FOLDER_OF_FILE).filter(|(kind, _)| *kind == INT32)?;
+        let count = self.count(FILES)?.min(FILES_MAX);
+        let texts = |data: &'a [u8], count: usize| data.split(|byte| *byte == 0).take(count);
+        let folders: Vec<&[u8]> = texts(folders, self.count(FOLDERS)?.min(FOLDERS_MAX)).collect();
+        for (name, place) in texts(names, count).zip(places.chunks_exact(4)) {
+            let folder = usize::try_from(number(place, 0)?).ok()?;
+            each(folders.get(folder)?, name);
+        }
+        Some(())
+    }
+
+    /// How many values a tag has.
+    fn count(&self, tag: u32) -> Option<usize> {
+        let entry =
+            self.index.chunks_exact(ENTRY_BYTES).find(|entry| number(entry, 0) == Some(tag))?;
+        usize::try_from(number(entry, 12)?).ok()
     }
 
     /// The first number of a tag.
@@ -112,6 +143,7 @@ mod tests {
                     header.text(tag);
                     header.number(tag);
                 }
+                header.each_file(|_, _| {});
             }
         }
     }

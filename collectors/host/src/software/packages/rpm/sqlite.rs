@@ -45,24 +45,40 @@ pub(super) fn each_blob(
     each: &mut dyn FnMut(&[u8]),
 ) -> io::Result<usize> {
     let database = Database::open(path)?;
-    let mut root = None;
-    database.each_row(1, &mut |payload| {
-        let columns = columns(payload);
-        // Type, name, name of the table, root page, text.
-        if let [kind, name, _, page, ..] = columns.as_slice()
-            && *kind == b"table"
-            && *name == table.as_bytes()
-        {
-            root = Some(integer(page));
-        }
-    })?;
-    let root =
-        root.and_then(|root| u32::try_from(root).ok()).ok_or_else(|| malformed("no such table"))?;
-    database.each_row(root, &mut |payload| {
+    let root = database.root_of(table)?;
+    database.each_row(root, &|_| true, &mut |payload| {
         if let Some(blob) = columns(payload).last() {
             each(blob);
         }
     })
+}
+
+/// Calls `each` with the last column of those rows of a table whose number an index names beside a key that
+/// `is_wanted`. The index is a table of (key, number, place). Of the other rows nothing is gathered.
+pub(super) fn each_blob_by_key(
+    path: &Path,
+    (index, table): (&str, &str),
+    is_wanted: &dyn Fn(&[u8]) -> bool,
+    each: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
+    let database = Database::open(path)?;
+    let mut rows = BTreeSet::new();
+    database.each_row(database.root_of(index)?, &|_| true, &mut |payload| {
+        if let [key, row, ..] = columns(payload).as_slice()
+            && is_wanted(key)
+        {
+            rows.insert(integer(row));
+        }
+    })?;
+    if rows.is_empty() {
+        return Ok(());
+    }
+    database.each_row(database.root_of(table)?, &|row| rows.contains(&row), &mut |payload| {
+        if let Some(blob) = columns(payload).last() {
+            each(blob);
+        }
+    })?;
+    Ok(())
 }
 
 struct Database {
@@ -113,8 +129,30 @@ impl Database {
             .map_err(|_| malformed("a page behind the end"))
     }
 
-    /// Calls `each` with the payload of every row of a tree; gives how many rows could not be read.
-    fn each_row(&self, root: u32, each: &mut dyn FnMut(&[u8])) -> io::Result<usize> {
+    /// The first page of a table's tree.
+    fn root_of(&self, table: &str) -> io::Result<u32> {
+        let mut root = None;
+        self.each_row(1, &|_| true, &mut |payload| {
+            let columns = columns(payload);
+            // Type, name, name of the table, root page, text.
+            if let [kind, name, _, page, ..] = columns.as_slice()
+                && *kind == b"table"
+                && *name == table.as_bytes()
+            {
+                root = Some(integer(page));
+            }
+        })?;
+        root.and_then(|root| u32::try_from(root).ok()).ok_or_else(|| malformed("no such table"))
+    }
+
+    /// Calls `each` with the payload of every row of a tree whose number is wanted; gives how many of these could
+    /// not be read.
+    fn each_row(
+        &self,
+        root: u32,
+        is_wanted: &dyn Fn(u64) -> bool,
+        each: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<usize> {
         let mut waiting = vec![(root, 0)];
         let mut seen = BTreeSet::new();
         let mut damaged = 0;
@@ -143,6 +181,10 @@ impl Database {
                 Some(LEAF) => {
                     for pointer in pointers {
                         let place = pointer.map(usize::from);
+                        let row = place.and_then(|place| row_of(&page, place));
+                        if row.is_some_and(|row| !is_wanted(row)) {
+                            continue;
+                        }
                         match place.and_then(|place| self.payload(&page, place, &mut payload)) {
                             Some(()) => each(&payload),
                             None => damaged += 1,
@@ -189,6 +231,12 @@ impl Database {
         let wanted = least + (length - least) % (usable - 4);
         if wanted <= most { wanted } else { least }
     }
+}
+
+/// The number of the row whose cell begins at `place`.
+fn row_of(page: &[u8], place: usize) -> Option<u64> {
+    let (_length, after) = varint(page, place)?;
+    varint(page, after).map(|(row, _)| row)
 }
 
 /// Where the newest committed version of each page lies in a write-ahead log.
@@ -259,7 +307,12 @@ fn columns(payload: &[u8]) -> Vec<&[u8]> {
         let Some((kind, next)) = varint(payload, place) else { return columns };
         place = next;
         let length = match kind {
-            0 | 8 | 9 => 0,
+            // The numbers zero and one take no room.
+            8 | 9 => {
+                columns.push(if kind == 8 { &[0] } else { &[1] });
+                continue;
+            }
+            0 => 0,
             1..=4 => kind,
             5 => 6,
             6 | 7 => 8,
