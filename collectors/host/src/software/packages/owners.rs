@@ -244,6 +244,18 @@ fn canonical(path: &[u8], is_merged: bool) -> &[u8] {
     }
 }
 
+/// The lines of a text.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let before = rest;
+        // In memory nothing can fail, and nothing is left at the end.
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = before.get(..length)?;
+        Some(line.strip_suffix(b"\n").unwrap_or(line))
+    })
+}
+
 /// Calls `each` with the lines of a list, read in pieces, until it says `false`. A line that fills a whole piece is
 /// left out with what follows of it.
 pub(super) fn each_line(
@@ -403,7 +415,7 @@ mod tests {
     fn lines_are_whole_wherever_a_piece_ends() {
         let text: String = (0..20_000).map(|index| format!("/usr/share/{index}\n")).collect();
         let long = format!("first\n{}\nlast", "x".repeat(3 * PIECE_BYTES));
-        let lines = |text: &str| {
+        let read = |text: &str| {
             let mut lines = Vec::new();
             each_line(text.as_bytes(), &mut Vec::new(), |line| {
                 lines.push(String::from_utf8(line.to_vec()).unwrap());
@@ -412,10 +424,12 @@ mod tests {
             .unwrap();
             lines
         };
-        assert_eq!(lines(&text), text.lines().collect::<Vec<_>>());
-        assert_eq!(lines(&long), ["first", "last"]);
-        assert_eq!(lines("a\n\nb"), ["a", "", "b"]);
-        assert_eq!(lines(""), Vec::<String>::new());
+        assert_eq!(read(&text), text.lines().collect::<Vec<_>>());
+        assert_eq!(read(&long), ["first", "last"]);
+        for short in ["a\n\nb", "a\n", "\n", "", "a"] {
+            assert_eq!(read(short), short.lines().collect::<Vec<_>>());
+            assert!(lines(short.as_bytes()).eq(short.lines().map(str::as_bytes)), "{short:?}");
+        }
     }
 
     proptest! {
