@@ -23,6 +23,10 @@ const DIVERSIONS: &str = "/var/lib/dpkg/diversions";
 /// Lists that are larger are searched last: they are of documents and parts of languages, rarely of programs.
 const LIST_BYTES_USUAL: usize = 64 * 1024;
 
+/// How the names of packages begin that rarely have programs or services.
+const UNLIKELY: [&str; 9] =
+    ["lib", "python3-", "fonts-", "golang-", "node-", "ruby-", "gir1.2-", "linux-", "r-cran-"];
+
 /// The most diversions that are looked at; a host with many has dozens.
 const DIVERSIONS_MAX: usize = 4096;
 
@@ -145,14 +149,18 @@ pub(super) fn find_owners(target: &Target, search: &mut Search) {
     drop(listed);
     let diversions = Diversions::read(target, search);
     let mut lists = Lists::new();
-    let mut count = 0;
+    // Folders stand in many lists, so that what is found is counted once.
+    let mut distinct = BTreeSet::new();
     let mut add = |name: String, found: Vec<Vec<u8>>| {
-        count += found.len();
+        distinct.extend(found.iter().cloned());
         if !found.is_empty() {
             lists.insert(name, found);
         }
-        count
+        // A file is in one list only, but for the few that are diverted.
+        distinct.len() >= search.len()
     };
+    // A stable sort: those that may well have programs come first, and often nothing is left for the rest.
+    names.sort_by_key(|name| UNLIKELY.iter().any(|start| name.starts_with(start)));
     let mut start = vec![0; LIST_BYTES_USUAL];
     let mut later = Vec::new();
     for name in names {
@@ -164,7 +172,10 @@ pub(super) fn find_owners(target: &Target, search: &mut Search) {
         let mut found = Vec::new();
         let text = start.get(..length).unwrap_or_default();
         lines(text).for_each(|line| diversions.see(line, &name, search, &mut found));
-        add(name, found);
+        if add(name, found) {
+            later.clear();
+            break;
+        }
     }
     for name in later {
         let Ok(file) = info.open_file(&name) else { continue };
@@ -174,8 +185,7 @@ pub(super) fn find_owners(target: &Target, search: &mut Search) {
             diversions.see(line, &name, search, &mut found);
             true
         }));
-        // A file is in one list only, but for the few that are diverted.
-        if add(name, found) >= search.len() {
+        if add(name, found) {
             break;
         }
     }

@@ -106,7 +106,11 @@ fn unit_paths(target: &Target) -> Vec<String> {
     let mut paths = Vec::new();
     for folder in UNIT_FOLDERS {
         let names = files::list_dir(&target.path(folder)).unwrap_or_default();
-        paths.extend(names.iter().map(|name| format!("{folder}/{name}")));
+        // Not the folders of links and of drop-ins.
+        let names = names.iter().filter(|name| {
+            ![".wants", ".requires", ".upholds", ".d"].iter().any(|end| name.ends_with(end))
+        });
+        paths.extend(names.map(|name| format!("{folder}/{name}")));
     }
     paths
 }
@@ -324,7 +328,8 @@ mod tests {
     const STATUS: &str = "Package: web\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n\n\
         Package: web\nStatus: install ok installed\nVersion: 1\nArchitecture: i386\nMulti-Arch: same\n\n\
         Package: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: amd64\n\n\
-        Package: guard\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
+        Package: guard\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n\
+        Package: libweb\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
 
     #[test]
     fn a_file_came_with_the_package_whose_list_has_it() {
@@ -338,6 +343,10 @@ mod tests {
             ("var/lib/dpkg/info/gone.list", "/etc/init.d/gone\n"),
             ("var/lib/dpkg/info/guard.list", "/sbin/reboot"),
             ("var/lib/dpkg/info/web.md5sums", "0  usr/sbin/other\n"),
+            (
+                "var/lib/dpkg/info/libweb.list",
+                &format!("/usr\n{}/usr/lib/web/run\n", "/usr/share/x\n".repeat(9000)),
+            ),
         ]);
         std::os::unix::fs::symlink("usr/lib", place.path().join("lib")).unwrap();
         let (amd64, i386, guard) = (
@@ -354,6 +363,7 @@ mod tests {
             ("/usr/sbin/reboot", guard),
             ("/etc/init.d/gone", ""),
             ("/usr/sbin/other", ""),
+            ("/usr/lib/web/run", "host/package/dpkg/libweb/all"),
             ("/usr/local/bin/web", ""),
             ("/home/a/web", ""),
         ] {
