@@ -14,7 +14,7 @@ use crate::items::ReadError;
 use model::decision::Number;
 use model::{ItemId, ItemState};
 use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 
 type Result<T> = std::result::Result<T, ReadError>;
 
@@ -93,8 +93,8 @@ impl Walk<'_> {
                     continue;
                 }
                 for (other, entry) in fan {
-                    if !self.seen.contains_key(&other) {
-                        self.seen.insert(other, ItemId::from_bytes(entry.id));
+                    if let hash_map::Entry::Vacant(place) = self.seen.entry(other) {
+                        place.insert(ItemId::from_bytes(entry.id));
                         next.insert(other, entry);
                     }
                 }

@@ -138,10 +138,14 @@ pub(in crate::api::graphql) fn types() -> Vec<Object> {
     ]
 }
 
+/// The numbers that walks along failures share, how many, whether the list is cut, how many at each distance; and the
+/// list itself.
+type WalkParts<T> = ([fn(&T) -> GraphValue; 3], fn(&T) -> Vec<Needed>);
+
 /// The fields that walks along failures share.
 fn walk<T: Send + Sync + 'static>(
     object: Object,
-    (numbers, entries): ([fn(&T) -> GraphValue; 3], fn(&T) -> Vec<Needed>),
+    (numbers, entries): WalkParts<T>,
     classes: fn(&T) -> Vec<(Name, usize)>,
 ) -> Object {
     let [total, is_cut, rings] = numbers;
