@@ -7,7 +7,6 @@
 
 use crate::board::{About, Board, Connection, ScopeStatus};
 use crate::limits;
-use crate::stop::Stop;
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use spool::{Priority, Spool};
@@ -121,7 +120,8 @@ pub const STATUS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[cfg(unix)]
 mod socket {
-    use super::{Board, Path, Spool, Stop, status};
+    use super::{Board, Path, Spool, status};
+    use crate::stop::Stop;
     use std::io;
     use std::os::unix::fs::PermissionsExt;
     use std::time::Duration;

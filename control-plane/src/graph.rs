@@ -3,16 +3,21 @@
 //!
 //! The graph answers by numbers, the store names what is listed. Invariants: every question has limits, and one beyond
 //! them is refused with the limit; a count is exact, whatever is listed; the graph is never walked on a thread that
-//! serves other requests. It is asked as it is now: nothing here knows the past.
+//! serves other requests. The graph is asked as it is now; the
+//! past of a neighborhood is read from history.
 
 mod answers;
+mod past;
 
 pub use answers::{
     GraphRelation, Impact, Lost, Needed, Needs, Neighborhood, Orphans, Paths, Reached, Route,
     RouteStep, Surroundings,
 };
 
+pub use past::neighborhood_at;
+
 use crate::fleet::{Fleet, FleetError};
+use model::query::At;
 use model::{AgentId, Catalog, ItemId, Name};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -266,7 +271,7 @@ impl Questions {
         let found = self.ask(move |graph| answers::around(graph, id, &around)).await?;
         let found = found.ok_or(GraphError::Behind)?;
         let names = self.names(found.items.iter().map(|(id, _)| *id).collect()).await?;
-        Ok(Neighborhood { item, found, names })
+        Ok(Neighborhood { item, found, names, at: At::Now })
     }
 
     /// Items that lack every relationship, or the item that they are a part of; with the number to go on behind.

@@ -10,6 +10,7 @@
 //! Deliberately not here: which observations belong to an item (`reconcile`), and how they are kept (`store`).
 
 mod by_policy;
+mod explain;
 mod flap;
 mod judge;
 mod order;
@@ -17,6 +18,7 @@ mod ruling;
 mod specific;
 
 pub use by_policy::{Winner, fold_by, next_turn, winners_by};
+pub use explain::{Explanation, Reason, Standing, explain};
 pub use flap::{Flap, HISTORY_MAX, flap};
 pub use judge::{UNION, UNION_MEMBERS_MAX};
 pub use ruling::{Lock, PERSON, Rulings};

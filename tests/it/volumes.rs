@@ -8,14 +8,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use system_tests::machines::guest::Guest;
 use system_tests::rig::Binaries;
 
-/// Two arrays, one of them in the format whose mark lies at the end; a third that cannot start; a group with every
+/// Two arrays, one of them on a partition in the format whose mark lies at the end; a third that cannot start; a group with every
 /// kind of volume, one on the second array whose volume is not active, and one whose drive was wiped since.
 const SETUP: &str = "
 export DM_DISABLE_UDEV=1
 busybox mkdir -p /etc/lvm /run/lvm /run/lock/lvm /run/mdadm /data
 busybox printf 'activation { udev_sync = 0 udev_rules = 0 }\\n' > /etc/lvm/lvm.conf
 mdadm --create /dev/md0 --run --level=1 --raid-devices=2 --metadata=1.2 /dev/vda /dev/vdb
-mdadm --create /dev/md1 --run --level=1 --raid-devices=2 --metadata=0.90 /dev/vdc missing
+busybox printf 'n\np\n1\n\n\nw\n' | busybox fdisk /dev/vdc
+mdadm --create /dev/md1 --run --level=1 --raid-devices=2 --metadata=0.90 /dev/vdc1 missing
 mdadm --create /dev/md2 --run --level=1 --raid-devices=2 --metadata=1.2 /dev/vde /dev/vdf
 mdadm --wait /dev/md0 /dev/md2
 mdadm --stop /dev/md2
@@ -142,9 +143,14 @@ fn volumes_of_a_guest_are_as_lvm_and_mdadm_say() -> Result<()> {
         ("host/volume/md2", set(&["hardware/drive/vde"])),
         ("host/volume_group/my-vg", set(&["host/volume/md0", "hardware/drive/vdd"])),
         ("host/volume_group/other", set(&["host/volume/md1"])),
+        ("host/volume/md1", set(&["host/volume/vdc1"])),
+        ("host/volume/vdc1", set(&["hardware/drive/vdc"])),
     ] {
         assert_eq!(seen.lower(key), lower, "{key}");
     }
+    let member = seen.volume("vdc1");
+    assert_eq!(fact(member, "content_type"), Some("linux_raid_member"), "{member}");
+    assert_eq!(fact(member, "content_uuid"), fact(seen.volume("md1"), "uuid"), "{member}");
     Ok(())
 }
 
@@ -304,8 +310,12 @@ fn of_lsblk(output: &str, seen: &Seen, differences: &mut Vec<String>) -> Result<
         count += 1;
         let name = row["name"].as_str().unwrap_or_default();
         let facts = &seen.volume(name)["facts"];
-        let ours = if kind == "lvm" { "volume_type" } else { "raid_level" };
-        if facts[ours] != kind || facts["capacity_bytes"] != row["size"] {
+        let (attribute, ours) = match kind {
+            "lvm" => ("volume_type", "lvm"),
+            "part" => ("volume_type", "partition"),
+            level => ("raid_level", level),
+        };
+        if facts[attribute] != ours || facts["capacity_bytes"] != row["size"] {
             differences.push(format!("{name}: lsblk {kind} {} / {facts}", row["size"]));
         }
     }

@@ -9,11 +9,10 @@ use crate::child::Program;
 use crate::cli::Enroll;
 use crate::config::Config;
 use crate::identity::{Identity, Store};
-use crate::report::chain;
 use crate::schedule::{NEWS_MAX, News, Schedule, Surroundings};
 use crate::stop::{Stop, stop};
 use crate::uplink::{self, Backoff, Ended, Uplink};
-use crate::{collectors, control, enrollment, evidence, limits, place};
+use crate::{collectors, enrollment, evidence, limits, place};
 use anyhow::Context;
 use collector::Target;
 use environment::{Clock, Randomness, RealDisk, SystemClock, SystemRandomness};
@@ -276,6 +275,8 @@ impl Common {
     fn start_control(&self, tasks: &mut tokio::task::JoinSet<()>, life: &Life, stop: &Stop) {
         #[cfg(unix)]
         {
+            use crate::control;
+            use crate::report::chain;
             let path = place::socket_path(&self.state);
             match control::listen(&path) {
                 Ok(listener) => {

@@ -1,14 +1,20 @@
-//! The scopes of Windows, by sysinfo: host, processors, drives, file systems, interfaces, accounts and processes.
+//! The scopes of Windows, by sysinfo: host, processors, drives, file systems, interfaces, accounts and processes; and
+//! the services, by the service manager's own interface.
 //!
-//! Nothing here names a Windows API, so the tests compile and run it on Linux too.
+//! Nothing but the services names a Windows API, so that the tests compile and run the rest on Linux too. What this
+//! build does not ask Windows for has a scope that says so: it is not looked at, which is not the same as empty.
 //!
-//! Deliberately not here yet: services, packages and sockets, which need Windows' own interfaces.
+//! Deliberately not here yet: installed packages and sockets.
+
+#[cfg(windows)]
+mod services;
 
 use crate::redact::redact;
 use crate::{HARDWARE, HOST};
 use collector::{CollectError, Guard, Run, ScopeDeclaration, Target};
 use model::classes::{
-    drive, filesystem, hardware, host, network_interface, process, processor, user_account,
+    drive, filesystem, hardware, host, listening_endpoint, network_interface, package, process,
+    processor, service_unit, user_account,
 };
 use model::run::CoverageReason;
 use model::{
@@ -37,7 +43,7 @@ const fn scope(
 }
 
 /// The scopes.
-pub(crate) static SCOPES: [ScopeDeclaration; 6] = [
+pub(crate) static SCOPES: [ScopeDeclaration; 9] = [
     scope("host", "Operating system, kernel and memory.", &[host::CLASS.name], MINUTE),
     scope("hardware", "Processors.", &[hardware::CLASS.name, processor::CLASS.name], QUARTER),
     scope(
@@ -49,6 +55,9 @@ pub(crate) static SCOPES: [ScopeDeclaration; 6] = [
     scope("network", "Network interfaces.", &[network_interface::CLASS.name], MINUTE),
     scope("accounts", "Accounts.", &[user_account::CLASS.name], QUARTER),
     scope("processes", "Programs that run.", &[process::CLASS.name], Duration::from_secs(20)),
+    scope("units", "Services with their state.", &[service_unit::CLASS.name], MINUTE),
+    scope("sockets", "What programs listen on.", &[listening_endpoint::CLASS.name], QUARTER),
+    scope("packages", "Installed programs.", &[package::CLASS.name], QUARTER),
 ];
 
 /// Looks at a scope; `None` when there is none of that name.
@@ -57,6 +66,7 @@ pub(crate) fn collect(
     scope: &str,
     run: &mut Run<'_>,
 ) -> Option<Result<Coverage, CollectError>> {
+    let before = run.count();
     let looked = match scope {
         "host" => describe_host(target, run),
         "hardware" => describe_hardware(target, run),
@@ -64,15 +74,41 @@ pub(crate) fn collect(
         "network" => describe_network(run),
         "accounts" => describe_accounts(run),
         "processes" => describe_processes(run),
+        "units" => return Some(Ok(describe_services(run))),
+        "sockets" | "packages" => return Some(Ok(not_asked(scope))),
         _ => return None,
     };
     Some(Ok(match looked {
+        // Every host has a drive, an interface, an account and a process: none means that none was told.
+        Ok(()) if run.count() == before => Coverage::not_looked_at(
+            CoverageReason::Unreachable,
+            format!("the operating system told nothing of its {scope}"),
+        ),
         Ok(()) => Coverage::complete(),
         Err(error) => Coverage::not_looked_at(
             CoverageReason::Unreachable,
             format!("the operating system did not answer: {error}"),
         ),
     }))
+}
+
+/// The coverage of what this build cannot see.
+fn not_asked(what: &str) -> Coverage {
+    Coverage::not_looked_at(
+        CoverageReason::Unreachable,
+        format!("this build of the agent does not ask Windows for its {what}"),
+    )
+}
+
+#[cfg(windows)]
+fn describe_services(run: &mut Run<'_>) -> Coverage {
+    services::collect(run)
+}
+
+/// Where there is no service manager of Windows, as in the tests.
+#[cfg(not(windows))]
+fn describe_services(_run: &mut Run<'_>) -> Coverage {
+    not_asked("services")
 }
 
 /// No scope has a guard: sysinfo has no cheaper question than the question itself.
@@ -218,6 +254,7 @@ fn describe_network(run: &mut Run<'_>) -> Result<(), Error> {
                 .with(&network_interface::ADDRESSES, addresses)
                 .with_some(&network_interface::MAC_ADDRESS, has_mac.then_some(mac))
                 .with(&network_interface::MTU_BYTES, data.mtu())
+                .with(&network_interface::STATE, data.operational_state().to_string())
                 .with(&network_interface::RECEIVED_BYTES, data.total_received())
                 .with(&network_interface::SENT_BYTES, data.total_transmitted()),
         );
@@ -227,9 +264,24 @@ fn describe_network(run: &mut Run<'_>) -> Result<(), Error> {
 
 fn describe_accounts(run: &mut Run<'_>) -> Result<(), Error> {
     for user in Users::new_with_refreshed_list()?.iter().take(ITEMS_MAX) {
-        run.saw(Observation::part(&user_account::CLASS, HOST, &[user.name()]));
+        let mut groups: Vec<String> =
+            user.groups().iter().map(|group| group.name().to_owned()).collect();
+        groups.sort();
+        let seen = Observation::part(&user_account::CLASS, HOST, &[user.name()]);
+        run.saw(seen.with(&user_account::GROUPS, groups));
     }
     Ok(())
+}
+
+/// All processes of one program with like arguments.
+struct Group {
+    pid: u32,
+    parent: Option<u32>,
+    run_as: Option<String>,
+    started: u64,
+    instances: u64,
+    memory_bytes: u64,
+    cpu_millis: u64,
 }
 
 fn describe_processes(run: &mut Run<'_>) -> Result<(), Error> {
@@ -237,26 +289,60 @@ fn describe_processes(run: &mut Run<'_>) -> Result<(), Error> {
     let kinds = ProcessRefreshKind::nothing()
         .with_cmd(UpdateKind::Always)
         .with_exe(UpdateKind::Always)
+        .with_user(UpdateKind::Always)
+        .with_memory()
+        .with_cpu()
         .without_tasks();
     system.refresh_processes_specifics(ProcessesToUpdate::All, true, kinds);
-    let mut found: BTreeMap<(String, String), u64> = BTreeMap::new();
+    let users = Users::new_with_refreshed_list()?;
+    let mut found: BTreeMap<(String, String), Group> = BTreeMap::new();
     for running in system.processes().values() {
         let program = running
             .exe()
             .map_or_else(|| running.name().to_string_lossy(), |path| path.to_string_lossy());
         let words: Vec<_> = running.cmd().iter().map(|word| word.to_string_lossy()).collect();
         let line = redact(&words.join(" "));
-        *found.entry((program.into_owned(), line)).or_default() += 1;
+        let (pid, started) = (running.pid().as_u32(), running.start_time());
+        let group = found.entry((program.into_owned(), line)).or_insert_with(|| Group {
+            pid,
+            parent: None,
+            run_as: None,
+            started: u64::MAX,
+            instances: 0,
+            memory_bytes: 0,
+            cpu_millis: 0,
+        });
+        group.instances += 1;
+        group.memory_bytes = group.memory_bytes.saturating_add(running.memory());
+        group.cpu_millis = group.cpu_millis.saturating_add(running.accumulated_cpu_time());
+        // The oldest stands for all.
+        if (started, pid) <= (group.started, group.pid) {
+            (group.pid, group.started) = (pid, started);
+            group.parent = running.parent().map(sysinfo::Pid::as_u32);
+            let user = running.user_id().and_then(|id| users.get_user_by_id(id));
+            group.run_as = user.map(|user| user.name().to_owned());
+        }
     }
-    for ((program, line), count) in found.into_iter().take(ITEMS_MAX) {
-        let name = program.rsplit(['/', '\\']).next().unwrap_or(&program).to_owned();
-        run.saw(
-            Observation::part(&process::CLASS, HOST, &["", &program, &line])
-                .with(&process::NAME, name)
-                .with(&process::INSTANCES_COUNT, count),
-        );
+    for ((program, line), group) in found.into_iter().take(ITEMS_MAX) {
+        run.saw(observe_process(&program, &line, group));
     }
     Ok(())
+}
+
+fn observe_process(program: &str, line: &str, group: Group) -> Observation {
+    let name = program.rsplit(['/', '\\']).next().unwrap_or(program).to_owned();
+    let started = i64::try_from(group.started).ok().map(Timestamp::from_seconds);
+    // Days of processor time are exact in milliseconds; a float holds them.
+    let cpu = Duration::from_millis(group.cpu_millis).as_secs_f64();
+    Observation::part(&process::CLASS, HOST, &["", program, line])
+        .with(&process::NAME, name)
+        .with(&process::PID, u64::from(group.pid))
+        .with(&process::INSTANCES_COUNT, group.instances)
+        .with(&process::MEMORY_BYTES, group.memory_bytes)
+        .with(&process::CPU_SECONDS, cpu)
+        .with_some(&process::PARENT_PID, group.parent.map(u64::from))
+        .with_some(&process::RUN_AS, group.run_as)
+        .with_some(&process::STARTED_AT, started)
 }
 
 #[cfg(test)]

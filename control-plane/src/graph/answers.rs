@@ -1,6 +1,7 @@
 //! Answers of the graph: by id while it is held, and with names when the store has named them.
 
 use model::decision::Number;
+use model::query::At;
 use model::{ItemId, Name};
 use std::collections::HashMap;
 use store::findings::NamedItem;
@@ -249,6 +250,8 @@ pub struct Neighborhood {
     pub item: NamedItem,
     /// What was found.
     pub found: Surroundings,
+    /// At which moment.
+    pub at: At,
     pub(super) names: Names,
 }
 

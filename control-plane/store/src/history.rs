@@ -8,6 +8,7 @@
 //! Deliberately not here: one item, list or set of relationships at a moment, which [`crate::items::Items`] answers
 //! as it does for now.
 
+use crate::findings::NamedItem;
 use crate::items::ReadError;
 use async_trait::async_trait;
 use model::query::{At, Filter, Page, Paged};
@@ -182,25 +183,12 @@ pub struct Around {
     pub verbs: Vec<Name>,
     /// Over so many relationships.
     pub depth: u32,
-    /// So many items at most, the one in the middle among them.
-    pub size: usize,
+    /// So many items are listed at most; all are counted.
+    pub items: usize,
+    /// More than this many neighbors of one class by one relationship of an item are one bundle.
+    pub fold: usize,
     /// At which moment.
     pub at: At,
-}
-
-/// An item of a neighborhood.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Neighbor {
-    /// Its id.
-    pub id: ItemId,
-    /// Its class.
-    pub class: Name,
-    /// Its title then.
-    pub title: String,
-    /// Its state then.
-    pub state: ItemState,
-    /// How many relationships lie between it and the middle.
-    pub distance: u32,
 }
 
 /// A relationship between two items of a neighborhood.
@@ -214,30 +202,36 @@ pub struct NeighborRelation {
     pub to: ItemId,
 }
 
-/// Relationships of one item that are too many to be followed one by one.
+/// Neighbors of one item that are counted instead of being listed, and not gone through.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Collapsed {
-    /// The item.
+pub struct NeighborBundle {
+    /// The item whose neighbors they are.
     pub id: ItemId,
     /// The relationship's name.
     pub verb: Name,
     /// Whether the item is the first end.
     pub outgoing: bool,
-    /// How many there are, exactly.
-    pub count: u64,
+    /// The class of the neighbors.
+    pub class: Name,
+    /// How many they are, exactly.
+    pub count: usize,
+    /// How many of them were not active.
+    pub troubled_count: usize,
 }
 
 /// What surrounded an item.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Neighborhood {
-    /// The items, nearest first; the first one is the middle.
-    pub items: Vec<Neighbor>,
-    /// The relationships between them.
+    /// The item in the middle, as it was.
+    pub middle: NamedItem,
+    /// The listed items as they were, nearest first, with the number of relationships that lie between.
+    pub items: Vec<(NamedItem, u32)>,
+    /// How many there are in all without those in bundles.
+    pub count: usize,
+    /// The bundles of the middle and of the listed items.
+    pub bundles: Vec<NeighborBundle>,
+    /// The relationships between the middle and the listed items.
     pub relations: Vec<NeighborRelation>,
-    /// What is counted instead of being listed.
-    pub collapsed: Vec<Collapsed>,
-    /// Whether more lies within the asked depth than the asked size holds.
-    pub is_cut: bool,
 }
 
 /// What one step of forgetting took out.

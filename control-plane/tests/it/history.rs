@@ -70,6 +70,19 @@ async fn an_item_a_list_its_relations_and_its_counts_are_answered_as_of_a_moment
         .filter_map(|relation| relation["title"].as_str())
         .collect();
     assert_eq!(others, ["nano", "vim"]);
+    let around = get(format!("/api/v1/items/{id}/neighborhood?at={first}")).await;
+    assert_eq!(around["item"]["title"], "db1.example.net", "{around}");
+    let others = around["items"].as_array().unwrap().iter();
+    let others: Vec<&str> = others.filter_map(|one| one["item"]["title"].as_str()).collect();
+    assert_eq!((others, &around["count"]), (vec!["vim", "nano"], &json!(2)));
+    let query = format!(
+        r#"{{ neighborhood(item: "{id}", at: "{first}", fold: 1, first: 5) {{ count bundles {{ count class }}
+            item {{ title parts(first: 5) {{ totalCount {{ value }} }} }} }} }}"#
+    );
+    let answer = rig.graphql(&admin, &query).await.json();
+    let expected = json!({"count": 0, "bundles": [{"count": 2, "class": "package"}],
+        "item": {"title": "db1.example.net", "parts": {"totalCount": {"value": 2}}}});
+    assert_eq!(answer["data"]["neighborhood"], expected, "{answer}");
     let counts = get(format!("/api/v1/counts?parent={id}&at={first}")).await;
     assert_eq!(counts["classes"], json!([{"class": "package", "count": 2}]));
     let query = format!(
@@ -150,6 +163,7 @@ async fn before_the_horizon_there_is_a_clear_error_everywhere_and_never_half_an_
         format!("items?class=host&at={first}"),
         format!("items/{id}/relations?at={first}"),
         format!("items/{id}/moments?at={first}"),
+        format!("items/{id}/neighborhood?at={first}"),
         format!("counts?at={first}"),
         format!("diff?from={first}"),
         format!("diff?from={first}&item={id}"),

@@ -35,7 +35,7 @@ impl PartialEq for Winner<'_> {
 }
 
 /// What one statement says of one attribute, with the statement's index.
-type Told<'a> = (&'a Name, &'a Value, usize);
+pub(super) type Told<'a> = (&'a Name, &'a Value, usize);
 
 /// The values of every attribute, the winner first and the others by their standing.
 ///
@@ -126,20 +126,15 @@ pub fn next_turn(
     rulings: Rulings<'_>,
 ) -> Option<Timestamp> {
     let judge = Judge::of(policies, class, statements, rulings);
-    let ends = rulings.locks.iter().map(|lock| lock.ends_at(judge.class.of(&lock.attribute)));
-    let mut next = ends.filter(|end| *end > judge.newest).min();
-    for group in judge.told().chunk_by(|one, other| one.0 == other.0) {
-        let Some((name, ..)) = group.first().filter(|_| group.len() > 1) else { continue };
-        let policy = judge.class.of(name);
-        let said = group.iter().filter_map(|(_, _, index)| statements.get(*index));
-        let turns = said.filter_map(|said| next_halving(policy, said.confirmed_at, judge.newest));
-        next = next.into_iter().chain(turns).min();
-    }
-    next
+    let told = judge.told();
+    let groups = told.chunk_by(|one, other| one.0 == other.0);
+    let contested = groups.filter_map(|group| Some((group.first()?.0, group)));
+    let locked = rulings.locks.iter().map(|lock| (&lock.attribute, [].as_slice()));
+    contested.chain(locked).filter_map(|(name, group)| judge.turn(name, group)).min()
 }
 
 /// What all contests of an item have in common.
-struct Judge<'p, 's, 'a, 'r> {
+pub(super) struct Judge<'p, 's, 'a, 'r> {
     class: ClassPolicies<'p>,
     statements: &'s [Statement<'a>],
     /// The trust in each statement's source, as far as no policy says otherwise for an attribute.
@@ -149,7 +144,7 @@ struct Judge<'p, 's, 'a, 'r> {
 }
 
 impl<'p, 's, 'a, 'r> Judge<'p, 's, 'a, 'r> {
-    fn of(
+    pub(super) fn of(
         policies: &'p Policies,
         class: &str,
         statements: &'s [Statement<'a>],
@@ -176,7 +171,27 @@ impl<'p, 's, 'a, 'r> Judge<'p, 's, 'a, 'r> {
         told
     }
 
-    fn words(&self, contest: &Contest<'_>, group: &[Told<'a>]) -> Vec<Word<'a>> {
+    /// What is said of one attribute.
+    pub(super) fn told_of(&self, name: &Name) -> Vec<Told<'a>> {
+        let of = |(index, said): (usize, &Statement<'a>)| {
+            let (name, value) = said.facts.get_key_value(name)?;
+            Some((name, value, index))
+        };
+        self.statements.iter().enumerate().filter_map(of).collect()
+    }
+
+    /// When time alone may change the winner of an attribute, after the newest confirmation of the item.
+    pub(super) fn turn(&self, name: &Name, group: &[Told<'a>]) -> Option<Timestamp> {
+        let policy = self.class.of(name);
+        let locks = self.rulings.locks.iter().filter(|lock| lock.attribute == *name);
+        let ends = locks.map(|lock| lock.ends_at(policy)).filter(|end| *end > self.newest);
+        let contested = if group.len() > 1 { group } else { &[] };
+        let said = contested.iter().filter_map(|(_, _, index)| self.statements.get(*index));
+        let turns = said.filter_map(|said| next_halving(policy, said.confirmed_at, self.newest));
+        ends.chain(turns).min()
+    }
+
+    pub(super) fn words(&self, contest: &Contest<'_>, group: &[Told<'a>]) -> Vec<Word<'a>> {
         let word = |(name, value, index): &Told<'a>| {
             let said = self.statements.get(*index)?;
             let own = contest.policy.trust.of(said.source);
@@ -186,7 +201,7 @@ impl<'p, 's, 'a, 'r> Judge<'p, 's, 'a, 'r> {
         group.iter().filter_map(word).collect()
     }
 
-    fn contest(&self, name: &Name) -> Contest<'p> {
+    pub(super) fn contest(&self, name: &Name) -> Contest<'p> {
         Contest {
             policy: self.class.of(name),
             newest: self.newest,
@@ -214,7 +229,7 @@ impl<'p, 's, 'a, 'r> Judge<'p, 's, 'a, 'r> {
         locks
     }
 
-    fn locked(&self, name: &Name, policy: &Policy) -> Vec<SourceValue> {
+    pub(super) fn locked(&self, name: &Name, policy: &Policy) -> Vec<SourceValue> {
         if self.rulings.locks.is_empty() {
             return Vec::new();
         }

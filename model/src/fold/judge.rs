@@ -7,6 +7,7 @@
 //! Invariant: every step is decided by what the words are, in the end by the name of the source, never by their order.
 
 use super::Statement;
+use super::explain::Standing;
 use super::order::{Ordered, size_order, value_order};
 use super::specific::exactness;
 use crate::policy::{AbsentRule, Policy, Strategy};
@@ -69,6 +70,28 @@ impl<'a> Word<'a> {
             since: self.since,
             confirmed_at: self.confirmed_at,
             confidence: self.trust,
+        }
+    }
+
+    /// Whether it says that there is none.
+    pub(super) fn is_none(&self) -> bool {
+        self.form == Form::Absent
+    }
+
+    /// Whether it says a value.
+    pub(super) fn is_value(&self) -> bool {
+        self.form == Form::Value
+    }
+
+    /// What it counts.
+    pub(super) fn standing(&self) -> Standing {
+        Standing {
+            source: self.source.clone(),
+            trust: self.trust,
+            halvings: self.halvings,
+            agreeing: self.agreeing,
+            // Trust and corroboration are hundredths each, and halving needs its bits.
+            score_thousandths: (self.score >> HALVINGS_MAX).checked_div(10).unwrap_or(0),
         }
     }
 

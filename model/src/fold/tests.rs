@@ -337,3 +337,56 @@ fn an_item_that_a_thousand_sources_claim_is_judged_with_bounded_work() {
     let found = fold_by(Policies::built_in(), "host", &statements, Rulings::NONE);
     assert_eq!(found["os_name"].len(), 1_000);
 }
+
+/// Why a word wins, with what each word counts.
+fn explained(ours: &Policies, said: &[Said], rulings: Rulings<'_>) -> (Reason, Vec<(String, u64)>) {
+    let none = BTreeMap::new();
+    let name = Name::Borrowed("time_zone");
+    let told: Vec<(SourceId, BTreeMap<Name, Value>)> = said
+        .iter()
+        .map(|(collector, value, ..)| {
+            let source = SourceId { collector: (*collector).into(), target: "t".into() };
+            (source, BTreeMap::from([(name.clone(), value.clone())]))
+        })
+        .collect();
+    let statements: Vec<Statement<'_>> = told
+        .iter()
+        .zip(said)
+        .map(|((source, facts), (_, _, since, confirmed))| Statement {
+            source,
+            facts,
+            first_seen: Timestamp::from_seconds(*since),
+            since: &none,
+            confirmed_at: Timestamp::from_seconds(*confirmed),
+        })
+        .collect();
+    let why = explain(ours, "host", &name, &statements, rulings).unwrap();
+    assert_eq!(why.version, ours.version());
+    assert_eq!(why.turns_at, next_turn(ours, "host", &statements, rulings));
+    let shown = &fold_by(ours, "host", &statements, rulings)[&name];
+    let shown = shown.iter().map(|value| &value.provenance.source);
+    let shown: Vec<&SourceId> =
+        shown.filter(|source| ![PERSON, UNION].contains(&source.collector.as_str())).collect();
+    assert_eq!(shown, why.words.iter().map(|word| &word.source).collect::<Vec<_>>());
+    let words = why.words.into_iter().map(|word| (word.source.collector, word.score_thousandths));
+    (why.reason, words.collect())
+}
+
+#[test]
+fn a_winner_is_explained_by_the_rule_that_chose_it_and_what_each_word_counts() {
+    let ours = policies("time_zone", "strategy = \"trusted\"\nhalf_life = \"1d\"");
+    let said = [("host", text("a"), 0, 0), ("snmp", text("b"), 0, DAY), ("dns", text("b"), 0, DAY)];
+    let (reason, words) = explained(&ours, &said, Rulings::NONE);
+    assert_eq!(reason, Reason::Strategy(crate::policy::Strategy::Trusted));
+    // 75 % and a tenth of it for the second source; 90 % halved; 20 % and a tenth.
+    let expected = [("snmp", 825), ("host", 450), ("dns", 220)];
+    assert_eq!(words, expected.map(|(name, score)| (name.to_owned(), score)));
+    assert_eq!(explained(&ours, &said[..1], Rulings::NONE).0, Reason::Alone);
+    let none = [said[0].clone(), ("redfish", Value::Absent, 5, 5)];
+    assert_eq!(explained(&ours, &none, Rulings::NONE).0, Reason::Absent);
+    let (locks, frozen) = ([lock("mine", 0, 2 * DAY)], [Name::Borrowed("time_zone")]);
+    assert_eq!(explained(&ours, &said, Rulings { locks: &[], frozen: &frozen }).0, Reason::Frozen);
+    assert_eq!(explained(&ours, &said, Rulings { locks: &locks, frozen: &frozen }).0, Reason::Lock);
+    let name = Name::Borrowed("time_zone");
+    assert!(explain(&ours, "host", &name, &[], Rulings::NONE).is_none());
+}

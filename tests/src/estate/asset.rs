@@ -47,6 +47,7 @@ mod purpose {
     pub(super) const PORTS: u64 = 18;
     pub(super) const SYSTEM: u64 = 19;
     pub(super) const MEMBERS: u64 = 20;
+    pub(super) const ENCLOSURE: u64 = 21;
     pub(super) const VIEW: u64 = 32;
 }
 
@@ -183,10 +184,14 @@ impl Asset {
             Kind::Client => {
                 values::pick(self.draw(purpose::VENDOR), &["LENOVO", "Dell Inc.", "HP"])
             }
-            Kind::Server => values::pick(
-                self.draw(purpose::VENDOR),
-                &["Dell Inc.", "HPE", "Supermicro", "Lenovo"],
-            ),
+            Kind::Server => {
+                // What stands in one enclosure is of one vendor.
+                let drawn = match self.enclosure() {
+                    Some(number) => draw(self.seed, number, purpose::VENDOR),
+                    None => self.draw(purpose::VENDOR),
+                };
+                values::pick(drawn, &["Dell Inc.", "HPE", "Supermicro", "Lenovo"])
+            }
             _ => values::pick(self.draw(purpose::VENDOR), &["Cisco", "Arista", "Juniper"]),
         }
     }
@@ -205,24 +210,32 @@ impl Asset {
     /// Whether its serial number identifies nothing.
     #[must_use]
     pub fn has_junk_serial(&self) -> bool {
-        self.falls(purpose::JUNK, rates::JUNK_SERIAL)
+        self.has_placeholder() || self.enclosure().is_some()
+    }
+
+    fn has_placeholder(&self) -> bool {
+        self.falls(purpose::JUNK, rates::JUNK_SERIAL / 2)
+    }
+
+    /// The enclosure of a blade that says its enclosure's serial number. Neighbors are in one.
+    fn enclosure(&self) -> Option<u64> {
+        let rate = rates::JUNK_SERIAL / 2 * rates::WHOLE / rates::SERVERS;
+        let number = self.site() * SITE_ASSETS + self.rank() / rates::ENCLOSURE_ASSETS;
+        let is_one = falls(draw(self.seed, number, purpose::ENCLOSURE), rate);
+        (self.kind == Kind::Server && is_one).then_some(number)
     }
 
     /// The serial number that its firmware has: its own, a placeholder, or one that its neighbors have too.
     #[must_use]
     pub fn serial(&self) -> String {
-        let drawn = self.draw(purpose::JUNK) / rates::WHOLE;
-        if !self.has_junk_serial() {
-            return match self.kind {
-                Kind::VirtualMachine => format!("VMware-{}", self.uuid()),
-                _ => values::serial(self.draw(purpose::SERIAL)),
-            };
+        if self.has_placeholder() {
+            return values::pick(self.draw(purpose::JUNK) / rates::WHOLE, JUNK_SERIALS).to_owned();
         }
-        if drawn.is_multiple_of(2) {
-            return values::pick(drawn / 2, JUNK_SERIALS).to_owned();
+        match (self.enclosure(), self.kind) {
+            (Some(number), _) => values::serial(draw(self.seed, number, purpose::SERIAL + 1000)),
+            (None, Kind::VirtualMachine) => format!("VMware-{}", self.uuid()),
+            _ => values::serial(self.draw(purpose::SERIAL)),
         }
-        // Blades that say the serial number of their enclosure: all of a site that share one.
-        values::serial(draw(self.seed, self.site() * 4 + drawn / 2 % 4, purpose::SERIAL + 1000))
     }
 
     /// The serial number of its main board.
@@ -244,7 +257,7 @@ impl Asset {
     #[must_use]
     pub fn uuid(&self) -> String {
         let drawn = self.draw(purpose::UUID);
-        if self.has_junk_serial() && self.kind == Kind::Server && drawn.is_multiple_of(4) {
+        if self.has_placeholder() && self.kind == Kind::Server && drawn.is_multiple_of(4) {
             return values::pick(drawn / 4, JUNK_UUIDS).to_owned();
         }
         values::uuid(drawn, self.draw(purpose::UUID + 1000))
@@ -487,7 +500,7 @@ impl Asset {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const COUNT: u64 = 40_000;
 
@@ -515,6 +528,17 @@ mod tests {
         near("moved", share(vm, |a| a.placement(0) != a.placement(last)), 0.10);
         let client = |a: &Asset| a.kind == Kind::Client;
         near("churn", share(client, |a| a.ip(0) != a.ip(1)), 0.50);
+    }
+
+    #[test]
+    fn a_shared_serial_number_is_shared() {
+        let mut holders: BTreeMap<String, u64> = BTreeMap::new();
+        let assets = (0..COUNT).map(|index| Asset::new(11, index));
+        for asset in assets.filter(|asset| asset.enclosure().is_some()) {
+            *holders.entry(asset.serial()).or_default() += 1;
+        }
+        let alone = holders.values().filter(|count| **count == 1).count();
+        assert!(alone * 3 < holders.len(), "{alone} of {} have one holder", holders.len());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 /// Parts that a rate counts in.
 pub const WHOLE: u64 = 10_000;
 
-/// Assets whose serial number is a placeholder or is shared with others.
+/// Assets whose serial number is a placeholder or is shared with others; half of them each.
 pub const JUNK_SERIAL: u64 = 400;
 /// Sources that do not learn the serial number of an asset.
 pub const MISSING_SERIAL: u64 = 2_500;
@@ -33,6 +33,8 @@ pub const STALE: u64 = 1_000;
 pub const DAYS: u64 = 3;
 /// Assets of a site.
 pub const SITE_ASSETS: u64 = 250;
+/// Assets of a site among which those servers are that share an enclosure.
+pub const ENCLOSURE_ASSETS: u64 = 8;
 /// Sites of one owner, of which those that overlap have the same plan of names.
 pub const SITES_OF_OWNER: u64 = 8;
 

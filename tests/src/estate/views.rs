@@ -408,3 +408,60 @@ impl View<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estate::Estate;
+    use std::collections::BTreeMap;
+
+    fn share(part: usize, whole: usize) -> f64 {
+        f64::from(u32::try_from(part).unwrap()) / f64::from(u32::try_from(whole).unwrap())
+    }
+
+    #[test]
+    fn a_tenth_of_the_records_is_seen_on_the_first_day_only() {
+        let mut days: BTreeMap<u64, usize> = BTreeMap::new();
+        Estate::new(6, 4_000).each(|seen| {
+            // A sweep's records follow the addresses, an agent's the installation, and neither is stale by that.
+            if !matches!(seen.source.collector.as_str(), "sweep" | "host" | "hypervisor") {
+                *days.entry(seen.record).or_default() += 1;
+            }
+        });
+        let stale = days.values().filter(|count| **count == 1).count();
+        let share = share(stale, days.len());
+        assert!((0.09..0.11).contains(&share), "{share}");
+    }
+
+    #[test]
+    fn a_quarter_of_the_sources_does_not_learn_the_serial_number() {
+        let (mut with, mut all) = (0, 0);
+        Estate::new(6, 4_000).each(|seen| {
+            if seen.class == Class::Hardware && seen.source.collector == "host" {
+                all += 1;
+                let has = |(key_type, _): &(KeyType, String)| *key_type == KeyType::ChassisSerial;
+                with += usize::from(seen.identifiers.iter().any(has));
+            }
+        });
+        let missing = share(all - with, all);
+        assert!((0.23..0.27).contains(&missing), "{missing}");
+    }
+
+    #[test]
+    fn a_management_controller_never_shows_an_identifier_of_its_server_but_its_name() {
+        let mut keys: BTreeMap<(KeyType, String), u64> = BTreeMap::new();
+        let mut shared = 0;
+        Estate::new(6, 2_000).each(|seen| {
+            for identifier in &seen.identifiers {
+                if matches!(identifier.0, KeyType::HostName | KeyType::IpAddress) {
+                    continue;
+                }
+                let part = seen.truth % crate::estate::asset::PARTS;
+                let is_controller = u64::from(part == CONTROLLER);
+                let known = *keys.entry(identifier.clone()).or_insert(is_controller);
+                shared += u64::from(known != is_controller);
+            }
+        });
+        assert_eq!(shared, 0);
+    }
+}

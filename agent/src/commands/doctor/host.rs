@@ -38,7 +38,10 @@ pub(super) fn state_directory(findings: &mut Findings, state: &Path) {
     let _ = metadata;
     let scratch = state.join("doctor.tmp");
     match place::write_private(&scratch, b"").and_then(|()| std::fs::remove_file(&scratch)) {
-        Ok(()) => findings.ok(CHECK, format!("`{}` is private and writable", state.display())),
+        Ok(()) => {
+            let private = if cfg!(unix) { "private and " } else { "" };
+            findings.ok(CHECK, format!("`{}` is {private}writable", state.display()));
+        }
         Err(error) => {
             let remedy =
                 "run as the agent's user or root; if the disk is read-only or full, mend that";

@@ -39,6 +39,11 @@ pub(super) fn of(
         .filter(|block| block.kind == Kind::Partition)
         .flat_map(|block| block.lower.iter().map(String::as_str))
         .collect();
+    let arrays: BTreeMap<&str, &Block> = blocks
+        .values()
+        .filter(|block| block.kind == Kind::Raid)
+        .flat_map(|array| array.lower.iter().map(move |member| (member.as_str(), array)))
+        .collect();
     let mut found = BTreeMap::new();
     for block in blocks.values() {
         if divided.contains(block.kernel_name.as_str()) || block.kind == Kind::Memory {
@@ -48,7 +53,10 @@ pub(super) fn of(
         let content = match read_to_string_limited(&entry, ENTRY_BYTES_MAX) {
             Ok(text) => of_udev(&text),
             Err(_) if target.is_live() => match probe(target, block) {
-                Ok(content) => content,
+                Ok(content) => match arrays.get(block.kernel_name.as_str()) {
+                    Some(array) => Some(of_member(content, || super::raid::uuid_of(target, array))),
+                    None => content,
+                },
                 Err(error) => {
                     if refusal(&error) == Refusal::PermissionDenied {
                         denied.push("types and UUIDs of unmounted volumes");
@@ -63,6 +71,15 @@ pub(super) fn of(
         }
     }
     found
+}
+
+/// What lies on a member of an array. Where the array's mark lies at the end, the start shows what lies on the array.
+fn of_member(start: Option<Content>, uuid: impl FnOnce() -> Option<String>) -> Content {
+    const MEMBER: &str = "linux_raid_member";
+    match start {
+        Some(content) if content.kind.as_deref() == Some(MEMBER) => content,
+        _ => Content { kind: Some(MEMBER.to_owned()), uuid: uuid(), label: None },
+    }
 }
 
 /// The properties of a device in udev's database.
@@ -340,6 +357,15 @@ mod tests {
         let luks =
             head(&[(0, b"LUKS\xba\xbe\0\x02"), (24, b"secret"), (168, UUID_TEXT.as_bytes())]);
         assert_eq!(of_head(&luks).unwrap().uuid.as_deref(), Some(UUID_TEXT));
+    }
+
+    #[test]
+    fn a_member_of_an_array_is_not_taken_for_what_the_array_holds() {
+        let of = |kind: &str| content(kind, Some("of the start".into()), None);
+        let found = of_member(of("ext4"), || Some("of the array".into()));
+        assert_eq!(Some(found), content("linux_raid_member", Some("of the array".into()), None));
+        assert_eq!(Some(of_member(of("linux_raid_member"), || None)), of("linux_raid_member"));
+        assert_eq!(Some(of_member(None, || None)), content("linux_raid_member", None, None));
     }
 
     #[test]

@@ -18,7 +18,7 @@ pub(super) fn describe(seen: &mut Observation, target: &Target, block: &Block) {
             &volume::RAID_STATE,
             state(read_trimmed(&path("array_state")), read_number(&path("degraded"))),
         ),
-        (&volume::UUID, uuid(read_trimmed(&path("uuid")), read_trimmed(&path("metadata_version")))),
+        (&volume::UUID, uuid_of(target, block)),
     ] {
         if let Some(value) = value {
             seen.set(attribute, value);
@@ -42,6 +42,12 @@ pub(super) fn describe(seen: &mut Observation, target: &Target, block: &Block) {
     {
         seen.set(&volume::RAID_LEVEL, level);
     }
+}
+
+/// The UUID of an array, which stands on each of its members.
+pub(super) fn uuid_of(target: &Target, block: &Block) -> Option<String> {
+    let read = |file: &str| read_trimmed(&target.path(&format!("{}/md/{file}", block.sys)));
+    uuid(read("uuid"), read("metadata_version"))
 }
 
 /// The UUID as mdadm(8) tells it. The oldest format keeps four numbers, of which the kernel shows the bytes as they

@@ -113,6 +113,20 @@ impl Directory {
         Ok(())
     }
 
+    /// Reads the beginning of a file below this directory with a single call; gives how many bytes there were.
+    pub(super) fn read_start(&self, name: &str, place: &mut [u8]) -> io::Result<usize> {
+        File::from(self.open_at(name, OPEN_FLAGS)?).read(place)
+    }
+
+    /// Opens a regular file below this directory.
+    pub(super) fn open_file(&self, name: &str) -> io::Result<File> {
+        let file = File::from(self.open_at(name, OPEN_FLAGS)?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::from(io::ErrorKind::InvalidInput));
+        }
+        Ok(file)
+    }
+
     /// What a symbolic link below this directory says; cut at the size of `place`.
     pub(super) fn link<'a>(&self, name: &str, place: &'a mut [u8]) -> io::Result<&'a [u8]> {
         if let Some((folder, name)) = name.rsplit_once('/').filter(|_| self.is_confined) {
@@ -253,6 +267,10 @@ mod tests {
         assert_eq!(buffer.len(), 1999);
         directory.read("file-1999", 100, &mut buffer).unwrap();
         assert_eq!(buffer.len(), 100);
+        assert_eq!(directory.read_start("file-1999", &mut [0; 64]).unwrap(), 64);
+        assert_eq!(directory.read_start("file-7", &mut [0; 64]).unwrap(), 7);
+        assert!(directory.open_file("file-7").is_ok());
+        assert!(directory.open_file(".").is_err());
         assert_eq!(directory.link("link", &mut [0; 64]).unwrap(), b"file-7");
         assert!(directory.read(&"x".repeat(300), 1, &mut buffer).is_err());
         assert!(directory.open_below("file-1").is_err());
@@ -282,6 +300,8 @@ mod tests {
             assert!(buffer.is_empty());
             assert!(proc.link(&format!("{pid}/exe"), &mut [0; 64]).is_err(), "{pid}");
             assert!(proc.owner(&format!("{pid}/stat")).is_err(), "{pid}");
+            assert!(proc.open_file(&format!("{pid}/stat")).is_err(), "{pid}");
+            assert!(proc.read_start(&format!("{pid}/stat"), &mut [0; 9]).is_err(), "{pid}");
             assert!(proc.open_below(pid).is_err(), "{pid}");
         }
         proc.read("self/stat", 100, &mut buffer).unwrap();

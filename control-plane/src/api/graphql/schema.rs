@@ -86,12 +86,12 @@ fn query() -> Object {
     super::topology::fields().into_iter().fold(query, Object::field)
 }
 
-fn at_argument() -> InputValue {
+pub(super) fn at_argument() -> InputValue {
     InputValue::new("at", TypeRef::named("Time"))
         .description("The moment that is asked about; without it, now.")
 }
 
-fn at(ctx: &ResolverContext<'_>) -> Result<model::query::At> {
+pub(super) fn at(ctx: &ResolverContext<'_>) -> Result<model::query::At> {
     let text = ctx.args.get("at").filter(|at| !at.is_null());
     let text = text.map(|at| at.string().map(str::to_owned)).transpose()?;
     Ok(values::at_of(text.as_deref())?)

@@ -5,23 +5,23 @@ mod types;
 pub(super) use types::types;
 
 use super::lists;
-use super::{app, item_type};
+use super::{app, item_type, schema};
 use crate::api::auth::Action;
 use crate::api::auth::layer::Caller;
 use crate::api::error::ApiError;
 use crate::api::rest::extract::id;
 use crate::api::rest::{filter, items as rest_items, topology as rest};
-use crate::graph::{GroupQuestion, LINKS_MAX};
+use crate::graph::{self, GroupQuestion, LINKS_MAX};
 use async_graphql::Result;
 use async_graphql::dynamic::{
     Field, FieldFuture, FieldValue, InputValue, ResolverContext, TypeRef,
 };
 use model::ItemId;
-use model::query::PAGE_SIZE_MAX;
+use model::query::{At, PAGE_SIZE_MAX};
 use topology::Around;
 
 /// A question about the graph: who asks must be allowed to read items.
-fn asked<'a>(ctx: &'a ResolverContext<'_>) -> Result<&'a crate::graph::Questions> {
+fn asked<'a>(ctx: &'a ResolverContext<'_>) -> Result<&'a graph::Questions> {
     ctx.ctx.data::<Caller>()?.may(Action::ItemsRead)?;
     Ok(&app(ctx.ctx)?.graph)
 }
@@ -158,7 +158,15 @@ fn neighborhood_field() -> Field {
                 fold: number(&ctx, "fold")?.unwrap_or(rest::FOLD),
                 items: first(&ctx)?,
             };
-            let found = asked(&ctx)?.neighborhood(item(&ctx, "item")?, around).await;
+            let middle = item(&ctx, "item")?;
+            let questions = asked(&ctx)?;
+            let found = match schema::at(&ctx)? {
+                At::Now => questions.neighborhood(middle, around).await,
+                At::Time(then) => {
+                    let history = app(ctx.ctx)?.history.as_ref();
+                    graph::neighborhood_at(history, middle, around, then).await
+                }
+            };
             Ok(Some(FieldValue::owned_any(found.map_err(ApiError::from)?)))
         })
     })
@@ -171,6 +179,7 @@ fn neighborhood_field() -> Field {
         TypeRef::named(TypeRef::INT),
         "More neighbors of one class by one relationship than this are one bundle; 12 without it.",
     ))
+    .argument(schema::at_argument())
     .argument(first_argument("How many items are listed, from 1 to 500; all are counted."))
 }
 

@@ -1,18 +1,21 @@
 //! How the estate hangs together: impact, dependencies, ways, neighborhoods, orphans, groups.
 //!
-//! Counts are exact; a list that is shorter than its count says so. All of it is about now: there is no `at` here.
+//! Counts are exact; a list that is shorter than its count says so. All of it is about now, but for neighborhoods,
+//! which can be asked for as of a moment.
 
 use super::extract::{Parameters, id};
 use super::items::verbs;
 use super::page::PageRequest;
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
+use crate::api::moment;
 use crate::api::rest::filter;
 use crate::app::App;
-use crate::graph::GroupQuestion;
+use crate::graph::{self, GroupQuestion};
 use axum::Json;
 use axum::extract::{Path, State};
 use model::ItemId;
+use model::query::At;
 use topology::{Around, GroupOrder, Orphan, Page};
 
 mod views;
@@ -122,7 +125,8 @@ pub async fn path(
     ("verb" = Option<String>, Query, description = "Names of relationships, separated by commas; without it, all"),
     ("depth" = Option<u32>, Query, description = "How many relationships away at most, from 1 to 6; 1 when missing"),
     ("fold" = Option<u32>, Query, description = "More neighbors of one class by one relationship than this are one bundle, from 1 to 1000; 12 when missing"),
-    ("limit" = Option<u32>, Query, description = "How many items are listed, from 1 to 1000; 200 when missing. All are counted")),
+    ("limit" = Option<u32>, Query, description = "How many items are listed, from 1 to 1000; 200 when missing. All are counted"),
+    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now")),
     responses((status = 200, body = NeighborhoodView), (status = "default", body = Problem)))]
 pub async fn neighborhood(
     State(app): State<App>,
@@ -137,8 +141,14 @@ pub async fn neighborhood(
         fold: number(&mut parameters, "fold")?.unwrap_or(FOLD),
         items: number(&mut parameters, "limit")?.unwrap_or(AROUND_LISTED),
     };
+    let at = moment::at(parameters.one("at")?.as_deref())?;
     parameters.finish()?;
-    Ok(Json((&app.graph.neighborhood(id("item", &text)?, around).await?).into()))
+    let item = id("item", &text)?;
+    let found = match at {
+        At::Now => app.graph.neighborhood(item, around).await?,
+        At::Time(then) => graph::neighborhood_at(app.history.as_ref(), item, around, then).await?,
+    };
+    Ok(Json((&found).into()))
 }
 
 /// Items without any relationship, or parts without the item that they are a part of.
@@ -221,8 +231,8 @@ pub async fn groups(
         within: parameters.all("within"),
         verbs: verbs(&app, parameters.list("verb"))?,
         order: order(parameters.one("order")?.as_deref())?,
-        groups: number(&mut parameters, "limit")?.unwrap_or(crate::graph::GROUPS_MAX),
-        links: number(&mut parameters, "links")?.unwrap_or(crate::graph::LINKS_MAX),
+        groups: number(&mut parameters, "limit")?.unwrap_or(graph::GROUPS_MAX),
+        links: number(&mut parameters, "links")?.unwrap_or(graph::LINKS_MAX),
     };
     parameters.finish()?;
     let by = question.by.clone();

@@ -7,7 +7,8 @@ use model::ItemId;
 use model::classes::hardware;
 use std::collections::{BTreeMap, BTreeSet};
 use store::history::{
-    Between, DifferenceCounts, DifferenceFilter, DifferenceKind, History, ItemDifference,
+    Around, Between, DifferenceCounts, DifferenceFilter, DifferenceKind, History, ItemDifference,
+    Neighborhood,
 };
 use store::items::ReadError;
 
@@ -30,6 +31,7 @@ struct World {
     items: BTreeMap<ItemId, Seen>,
     lists: Vec<Vec<String>>,
     counts: Vec<Vec<(Name, u64)>>,
+    around: BTreeMap<ItemId, Neighborhood>,
 }
 
 struct Dice(SeededRandomness);
@@ -123,6 +125,9 @@ async fn world(store: &SqliteItems, ids: &BTreeSet<ItemId>, at: At) -> World {
     for id in ids {
         if let Some(seen) = seen_at(store, *id, at).await {
             world.items.insert(*id, seen);
+            let around = Around { id: *id, verbs: Vec::new(), depth: 2, items: 50, fold: 3, at };
+            let around = store.neighborhood(&around).await.unwrap().unwrap();
+            world.around.insert(*id, around);
         }
     }
     for filter in filters() {

@@ -1,29 +1,25 @@
 //! What surrounded an item at a moment: a walk over relationships as they lie in the file.
 //!
-//! The present is answered from memory (`topology`); the past is read. Bounded by depth, by the number of items, and
-//! by counting relationships of one kind instead of following them where one item has many.
+//! The present is answered from memory (`topology`), by the same rules: retired items are passed over, and many
+//! neighbors of one class are one counted bundle that is not gone through. Here the past is read, so that the walk is
+//! bounded by the number of items that it comes to.
 
 use super::load::name;
 use super::names::Names;
 use super::relations::{Entry, entries};
 use super::{assemble, history};
-use crate::history::{Around, Collapsed, Neighbor, NeighborRelation, Neighborhood};
+use crate::findings::NamedItem;
+use crate::history::{Around, NeighborBundle, NeighborRelation, Neighborhood};
 use crate::items::ReadError;
-use model::ItemId;
 use model::decision::Number;
+use model::{ItemId, ItemState};
 use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map};
 
 type Result<T> = std::result::Result<T, ReadError>;
 
-/// Relationships of an item with one name and direction that are followed; more are counted.
-const FOLLOWED_MAX: usize = 50;
-
-/// Relationships that may lie between the middle and an item.
-const DEPTH_MAX: u32 = 8;
-
-/// Items of a neighborhood; more is no picture any longer.
-const SIZE_MAX: usize = 1_000;
+/// Items that one walk comes to: about a second.
+const WALKED_MAX: usize = 20_000;
 
 /// What surrounded an item; nothing when it was not there.
 pub(super) fn neighborhood(
@@ -32,125 +28,128 @@ pub(super) fn neighborhood(
     around: &Around,
 ) -> Result<Option<Neighborhood>> {
     history::check(connection, around.at)?;
-    if around.depth > DEPTH_MAX || around.size == 0 || around.size > SIZE_MAX {
-        return Err(ReadError::Invalid {
-            reason: format!(
-                "a neighborhood has a depth of up to {DEPTH_MAX} and from 1 to {SIZE_MAX} items"
-            ),
-        });
-    }
     let Some(number) = assemble::number_of(connection, around.id)? else { return Ok(None) };
     let Some(middle) = assemble::item(connection, names, number, around.at)? else {
         return Ok(None);
     };
+    let (id, class, title, state) = (middle.id, middle.class, middle.title, middle.state);
+    let middle = NamedItem { id, class, title, state };
     let mut walk = Walk {
         connection,
         names,
         around,
-        found: Neighborhood::default(),
-        seen: HashSet::new(),
-        relations: BTreeSet::new(),
+        seen: HashMap::from([(number, id)]),
+        listed: BTreeSet::from([number]),
+        found: Neighborhood {
+            middle,
+            items: Vec::new(),
+            count: 0,
+            bundles: Vec::new(),
+            relations: Vec::new(),
+        },
     };
-    walk.seen.insert(number);
-    let (id, class, title, state) = (middle.id, middle.class, middle.title, middle.state);
-    walk.found.items.push(Neighbor { id, class, title, state, distance: 0 });
-    let mut front = vec![(number, id)];
-    for distance in 1..=around.depth {
-        let mut next = Vec::new();
-        for (number, id) in front {
-            walk.follow(number, id, distance, &mut next)?;
-        }
-        front = next;
+    let mut ring = vec![number];
+    for depth in 1..=around.depth {
+        ring = walk.step(&ring, depth)?;
     }
-    // What lies at the rim is related among itself too.
-    for (number, id) in front {
-        walk.close(number, id)?;
-    }
-    walk.found.relations = walk.relations.into_iter().collect();
+    walk.relate()?;
     Ok(Some(walk.found))
 }
+
+/// Neighbors of one item by name of the relationship, direction and class, each once.
+type Fans = BTreeMap<(String, bool, u32), BTreeMap<Number, Entry>>;
 
 struct Walk<'a> {
     connection: &'a Connection,
     names: &'a Names,
     around: &'a Around,
+    seen: HashMap<Number, ItemId>,
+    listed: BTreeSet<Number>,
     found: Neighborhood,
-    seen: HashSet<Number>,
-    relations: BTreeSet<NeighborRelation>,
 }
 
 impl Walk<'_> {
-    /// The relationships of an item by name and direction, each other end once.
-    fn groups(&self, number: Number) -> Result<Vec<Vec<Entry>>> {
+    fn fans(&self, number: Number) -> Result<Fans> {
         let Around { verbs, at, .. } = self.around;
-        let mut groups: BTreeMap<(String, bool), BTreeMap<(String, Number), Entry>> =
-            BTreeMap::new();
+        let mut fans = Fans::new();
         for entry in entries(self.connection, self.names, number, verbs, *at)? {
-            let group = groups.entry((entry.verb.to_string(), !entry.outgoing)).or_default();
-            group.insert((entry.title.clone(), entry.other), entry);
+            if entry.state != ItemState::Retired {
+                let fan = (entry.verb.to_string(), entry.outgoing, entry.class);
+                fans.entry(fan).or_default().insert(entry.other, entry);
+            }
         }
-        Ok(groups.into_values().map(|group| group.into_values().collect()).collect())
+        Ok(fans)
     }
 
-    fn follow(
-        &mut self,
-        number: Number,
-        id: ItemId,
-        distance: u32,
-        next: &mut Vec<(Number, ItemId)>,
-    ) -> Result<()> {
-        for group in self.groups(number)? {
-            if group.len() > FOLLOWED_MAX {
-                self.collapse(id, &group);
-                continue;
-            }
-            for entry in group {
-                let other = ItemId::from_bytes(entry.id);
-                if !self.seen.contains(&entry.other) {
-                    if self.found.items.len() >= self.around.size {
-                        self.found.is_cut = true;
-                        continue;
+    /// Goes one relationship further and gives the items that it comes to.
+    fn step(&mut self, ring: &[Number], depth: u32) -> Result<Vec<Number>> {
+        let mut next: BTreeMap<Number, Entry> = BTreeMap::new();
+        for from in ring {
+            for fan in self.fans(*from)?.into_values() {
+                if fan.len() > self.around.fold {
+                    if self.listed.contains(from) {
+                        self.bundle(*from, &fan)?;
                     }
-                    self.seen.insert(entry.other);
-                    self.found.items.push(Neighbor {
-                        id: other,
-                        class: name(self.names, entry.class)?,
-                        title: entry.title.clone(),
-                        state: entry.state,
-                        distance,
+                    continue;
+                }
+                for (other, entry) in fan {
+                    if let hash_map::Entry::Vacant(place) = self.seen.entry(other) {
+                        place.insert(ItemId::from_bytes(entry.id));
+                        next.insert(other, entry);
+                    }
+                }
+                if self.seen.len() > WALKED_MAX {
+                    return Err(ReadError::Invalid {
+                        reason: format!(
+                            "more than {WALKED_MAX} items lie around it; ask for less depth, for fewer relationships, or with a smaller fold"
+                        ),
                     });
-                    next.push((entry.other, other));
-                }
-                self.relate(id, &entry);
-            }
-        }
-        Ok(())
-    }
-
-    fn close(&mut self, number: Number, id: ItemId) -> Result<()> {
-        for group in self.groups(number)? {
-            for entry in group {
-                if self.seen.contains(&entry.other) {
-                    self.relate(id, &entry);
                 }
             }
         }
-        Ok(())
+        self.found.count = self.found.count.saturating_add(next.len());
+        let ring = next.keys().copied().collect();
+        for (number, entry) in next {
+            if self.found.items.len() < self.around.items {
+                self.listed.insert(number);
+                let (id, class) = (ItemId::from_bytes(entry.id), name(self.names, entry.class)?);
+                let item = NamedItem { id, class, title: entry.title, state: entry.state };
+                self.found.items.push((item, depth));
+            }
+        }
+        Ok(ring)
     }
 
-    fn relate(&mut self, id: ItemId, entry: &Entry) {
-        let other = ItemId::from_bytes(entry.id);
-        let (from, to) = if entry.outgoing { (id, other) } else { (other, id) };
-        self.relations.insert(NeighborRelation { from, verb: entry.verb.clone(), to });
-    }
-
-    fn collapse(&mut self, id: ItemId, group: &[Entry]) {
-        let Some(first) = group.first() else { return };
-        self.found.collapsed.push(Collapsed {
-            id,
+    fn bundle(&mut self, from: Number, fan: &BTreeMap<Number, Entry>) -> Result<()> {
+        let (Some(first), Some(id)) = (fan.values().next(), self.seen.get(&from)) else {
+            return Ok(());
+        };
+        self.found.bundles.push(NeighborBundle {
+            id: *id,
             verb: first.verb.clone(),
             outgoing: first.outgoing,
-            count: u64::try_from(group.len()).unwrap_or(u64::MAX),
+            class: name(self.names, first.class)?,
+            count: fan.len(),
+            troubled_count: fan.values().filter(|one| one.state != ItemState::Active).count(),
         });
+        Ok(())
+    }
+
+    /// The relationships between the middle and the listed items, from their first ends.
+    fn relate(&mut self) -> Result<()> {
+        let mut relations = BTreeSet::new();
+        for number in &self.listed {
+            let Some(from) = self.seen.get(number).copied() else { continue };
+            for fan in self.fans(*number)?.into_values() {
+                for entry in fan.into_values().filter(|entry| entry.outgoing) {
+                    if self.listed.contains(&entry.other) {
+                        let to = ItemId::from_bytes(entry.id);
+                        relations.insert(NeighborRelation { from, verb: entry.verb, to });
+                    }
+                }
+            }
+        }
+        self.found.relations = relations.into_iter().collect();
+        Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! The scope `packages.dpkg`: dpkg's status file, or the folder of them that minimal images have.
 
-use super::owners::{Search, each_line};
+use super::super::directory::Directory;
+use super::owners::{Search, each_line, lines};
 use super::purl::Distribution;
 use super::stanza::{self, each_stanza};
 use super::{PACKAGES_MAX, Package};
@@ -9,7 +10,6 @@ use collector::{Guard, Run, Target};
 use model::run::CoverageReason;
 use model::{Coverage, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::path::Path;
 
 const STATUS: &str = "/var/lib/dpkg/status";
@@ -21,10 +21,17 @@ const INFO_FOLDER: &str = "/var/lib/dpkg/info";
 const DIVERSIONS: &str = "/var/lib/dpkg/diversions";
 
 /// Lists that are larger are searched last: they are of documents and parts of languages, rarely of programs.
-const LIST_BYTES_USUAL: u64 = 64 * 1024;
+const LIST_BYTES_USUAL: usize = 64 * 1024;
+
+/// How the names of packages begin that rarely have programs or services.
+const UNLIKELY: [&str; 9] =
+    ["lib", "python3-", "fonts-", "golang-", "node-", "ruby-", "gir1.2-", "linux-", "r-cran-"];
 
 /// The most diversions that are looked at; a host with many has dozens.
 const DIVERSIONS_MAX: usize = 4096;
+
+/// States in which a package is there, whole and set up. While a trigger waits, another package is being installed.
+const INSTALLED: [&[u8]; 3] = [b" installed", b" triggers-awaited", b" triggers-pending"];
 
 /// The guard of the scope.
 pub(super) fn guard(target: &Target) -> Guard {
@@ -90,7 +97,7 @@ fn parse(stanza: &[u8], distribution: &Distribution) -> Option<(Package, String)
             b"Architecture" => package.architecture = stanza::text(value),
             b"Status" => {
                 // Desired action, error flag, state: `install ok installed`.
-                is_installed = Some(value.ends_with(b" installed"));
+                is_installed = Some(INSTALLED.iter().any(|state| value.ends_with(state)));
                 package.is_held = Some(value.starts_with(b"hold "));
             }
             b"Source" => source = Some(stanza::text(value)),
@@ -127,33 +134,58 @@ fn parse(stanza: &[u8], distribution: &Distribution) -> Option<(Package, String)
 type Lists = BTreeMap<String, Vec<Vec<u8>>>;
 
 /// Finds which packages files came with.
+///
+/// A host has a thousand lists and more, nearly all of them small: one call opens and one reads such a list.
 pub(super) fn find_owners(target: &Target, search: &mut Search) {
-    let info = target.path(INFO_FOLDER);
-    let Ok(names) = files::list_dir(&info) else { return };
+    let Ok(info) = Directory::open(target, INFO_FOLDER) else { return };
+    let mut names: Vec<String> = Vec::new();
+    let listed = info.names(|name| {
+        if name.ends_with(b".list") {
+            names.extend(std::str::from_utf8(name).map(str::to_owned));
+        }
+        names.len() < PACKAGES_MAX
+    });
+    // What was listed until an error counts.
+    drop(listed);
     let diversions = Diversions::read(target, search);
-    let mut buffer = Vec::new();
-    let mut later = Vec::new();
     let mut lists = Lists::new();
-    let mut count = 0;
-    let mut read = |file: File, name: String| {
-        let found = diversions.wanted_of(file, &name, search, &mut buffer);
-        count += found.len();
+    // Folders stand in many lists, so that what is found is counted once.
+    let mut distinct = BTreeSet::new();
+    let mut add = |name: String, found: Vec<Vec<u8>>| {
+        distinct.extend(found.iter().cloned());
         if !found.is_empty() {
             lists.insert(name, found);
         }
-        count
+        // A file is in one list only, but for the few that are diverted.
+        distinct.len() >= search.len()
     };
-    for name in names.into_iter().filter(|name| name.ends_with(".list")).take(PACKAGES_MAX) {
-        let Ok(file) = files::open_regular(&target.below(&info, &name)) else { continue };
-        if file.metadata().is_ok_and(|metadata| metadata.len() > LIST_BYTES_USUAL) {
-            later.push((file, name));
-        } else {
-            read(file, name);
+    // A stable sort: those that may well have programs come first, and often nothing is left for the rest.
+    names.sort_by_key(|name| UNLIKELY.iter().any(|start| name.starts_with(start)));
+    let mut start = vec![0; LIST_BYTES_USUAL];
+    let mut later = Vec::new();
+    for name in names {
+        let Ok(length) = info.read_start(&name, &mut start) else { continue };
+        if length == start.len() {
+            later.push(name);
+            continue;
+        }
+        let mut found = Vec::new();
+        let text = start.get(..length).unwrap_or_default();
+        lines(text).for_each(|line| diversions.see(line, &name, search, &mut found));
+        if add(name, found) {
+            later.clear();
+            break;
         }
     }
-    for (file, name) in later {
-        // A file is in one list only, but for the few that are diverted.
-        if read(file, name) >= search.len() {
+    for name in later {
+        let Ok(file) = info.open_file(&name) else { continue };
+        let mut found = Vec::new();
+        // What was read until an error counts.
+        drop(each_line(file, &mut start, |line| {
+            diversions.see(line, &name, search, &mut found);
+            true
+        }));
+        if add(name, found) {
             break;
         }
     }
@@ -215,27 +247,14 @@ impl Diversions {
         diversions
     }
 
-    /// The wanted files of a list.
-    fn wanted_of(
-        &self,
-        file: File,
-        list: &str,
-        search: &Search,
-        buffer: &mut Vec<u8>,
-    ) -> Vec<Vec<u8>> {
-        let mut found: Vec<Vec<u8>> = Vec::new();
-        let read = each_line(file, buffer, |line| {
-            if let Some(name) = search.wanted(line) {
-                found.push(match self.0.get(name) {
-                    Some((aside, by)) if by != package_of(list) => aside.clone(),
-                    _ => name.to_owned(),
-                });
-            }
-            true
-        });
-        // What was read until an error counts.
-        drop(read);
-        found
+    /// Notes a line of a list when it names a wanted file.
+    fn see(&self, line: &[u8], list: &str, search: &Search, found: &mut Vec<Vec<u8>>) {
+        if let Some(name) = search.wanted(line) {
+            found.push(match self.0.get(name) {
+                Some((aside, by)) if by != package_of(list) => aside.clone(),
+                _ => name.to_owned(),
+            });
+        }
     }
 }
 
@@ -273,6 +292,8 @@ mod tests {
             let text = GLIBC.replace("install ok installed", state);
             assert_eq!(parse(text.as_bytes(), &Distribution::default()), None, "{state}");
         }
+        let waiting = GLIBC.replace("ok installed", "ok triggers-pending");
+        assert!(parse(waiting.as_bytes(), &Distribution::default()).is_some());
         let held = GLIBC.replace("install ok installed", "hold ok installed");
         assert_eq!(parse(held.as_bytes(), &Distribution::default()).unwrap().0.is_held, Some(true));
     }

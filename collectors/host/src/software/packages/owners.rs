@@ -106,7 +106,11 @@ fn unit_paths(target: &Target) -> Vec<String> {
     let mut paths = Vec::new();
     for folder in UNIT_FOLDERS {
         let names = files::list_dir(&target.path(folder)).unwrap_or_default();
-        paths.extend(names.iter().map(|name| format!("{folder}/{name}")));
+        // Not the folders of links and of drop-ins.
+        let names = names.iter().filter(|name| {
+            ![".wants", ".requires", ".upholds", ".d"].iter().any(|end| name.ends_with(end))
+        });
+        paths.extend(names.map(|name| format!("{folder}/{name}")));
     }
     paths
 }
@@ -244,6 +248,18 @@ fn canonical(path: &[u8], is_merged: bool) -> &[u8] {
     }
 }
 
+/// The lines of a text.
+pub(super) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let before = rest;
+        // In memory nothing can fail, and nothing is left at the end.
+        let length = rest.skip_until(b'\n').ok().filter(|length| *length > 0)?;
+        let line = before.get(..length)?;
+        Some(line.strip_suffix(b"\n").unwrap_or(line))
+    })
+}
+
 /// Calls `each` with the lines of a list, read in pieces, until it says `false`. A line that fills a whole piece is
 /// left out with what follows of it.
 pub(super) fn each_line(
@@ -312,7 +328,8 @@ mod tests {
     const STATUS: &str = "Package: web\nStatus: install ok installed\nVersion: 1\nArchitecture: amd64\n\n\
         Package: web\nStatus: install ok installed\nVersion: 1\nArchitecture: i386\nMulti-Arch: same\n\n\
         Package: gone\nStatus: deinstall ok config-files\nVersion: 1\nArchitecture: amd64\n\n\
-        Package: guard\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
+        Package: guard\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n\
+        Package: libweb\nStatus: install ok installed\nVersion: 1\nArchitecture: all\n\n";
 
     #[test]
     fn a_file_came_with_the_package_whose_list_has_it() {
@@ -326,6 +343,10 @@ mod tests {
             ("var/lib/dpkg/info/gone.list", "/etc/init.d/gone\n"),
             ("var/lib/dpkg/info/guard.list", "/sbin/reboot"),
             ("var/lib/dpkg/info/web.md5sums", "0  usr/sbin/other\n"),
+            (
+                "var/lib/dpkg/info/libweb.list",
+                &format!("/usr\n{}/usr/lib/web/run\n", "/usr/share/x\n".repeat(9000)),
+            ),
         ]);
         std::os::unix::fs::symlink("usr/lib", place.path().join("lib")).unwrap();
         let (amd64, i386, guard) = (
@@ -342,6 +363,7 @@ mod tests {
             ("/usr/sbin/reboot", guard),
             ("/etc/init.d/gone", ""),
             ("/usr/sbin/other", ""),
+            ("/usr/lib/web/run", "host/package/dpkg/libweb/all"),
             ("/usr/local/bin/web", ""),
             ("/home/a/web", ""),
         ] {
@@ -403,7 +425,7 @@ mod tests {
     fn lines_are_whole_wherever_a_piece_ends() {
         let text: String = (0..20_000).map(|index| format!("/usr/share/{index}\n")).collect();
         let long = format!("first\n{}\nlast", "x".repeat(3 * PIECE_BYTES));
-        let lines = |text: &str| {
+        let read = |text: &str| {
             let mut lines = Vec::new();
             each_line(text.as_bytes(), &mut Vec::new(), |line| {
                 lines.push(String::from_utf8(line.to_vec()).unwrap());
@@ -412,10 +434,12 @@ mod tests {
             .unwrap();
             lines
         };
-        assert_eq!(lines(&text), text.lines().collect::<Vec<_>>());
-        assert_eq!(lines(&long), ["first", "last"]);
-        assert_eq!(lines("a\n\nb"), ["a", "", "b"]);
-        assert_eq!(lines(""), Vec::<String>::new());
+        assert_eq!(read(&text), text.lines().collect::<Vec<_>>());
+        assert_eq!(read(&long), ["first", "last"]);
+        for short in ["a\n\nb", "a\n", "\n", "", "a"] {
+            assert_eq!(read(short), short.lines().collect::<Vec<_>>());
+            assert!(lines(short.as_bytes()).eq(short.lines().map(str::as_bytes)), "{short:?}");
+        }
     }
 
     proptest! {

@@ -8,6 +8,7 @@ use crate::graph::{
 };
 use async_graphql::Value as GraphValue;
 use async_graphql::dynamic::{Field, FieldFuture, FieldValue, Object, TypeRef};
+use model::query::At;
 use model::{ItemId, Name};
 use store::findings::NamedItem;
 use topology::{Bundle, Group, Groups, Link};
@@ -18,8 +19,8 @@ pub(super) struct OrphanPage {
     pub(super) next: String,
 }
 
-/// An item of a neighborhood with its distance.
-type Neighbor = (NamedItem, u32);
+/// An item of a neighborhood with its distance, and the moment that is asked about.
+type Neighbor = (NamedItem, u32, At);
 
 /// A relationship of a way: its name and whether it leads away from the item before.
 type Via = (Name, bool);
@@ -65,6 +66,21 @@ fn item<T: Send + Sync + 'static>(name: &str, doc: &str, get: fn(&T) -> &NamedIt
         FieldFuture::new(async move {
             let named = get(ctx.parent_value.try_downcast_ref::<T>()?);
             Ok(Some(ItemNode::named(named).value(ctx.ctx)?))
+        })
+    })
+    .description(doc)
+}
+
+/// A field with an item as it is or was at a moment.
+fn item_at<T: Send + Sync + 'static>(
+    name: &str,
+    doc: &str,
+    get: fn(&T) -> (&NamedItem, At),
+) -> Field {
+    Field::new(name, TypeRef::named_nn("Item"), move |ctx| {
+        FieldFuture::new(async move {
+            let (named, at) = get(ctx.parent_value.try_downcast_ref::<T>()?);
+            Ok(Some(ItemNode::named(named).at(at).value(ctx.ctx)?))
         })
     })
     .description(doc)
@@ -122,10 +138,14 @@ pub(in crate::api::graphql) fn types() -> Vec<Object> {
     ]
 }
 
+/// The numbers that walks along failures share, how many, whether the list is cut, how many at each distance; and the
+/// list itself.
+type WalkParts<T> = ([fn(&T) -> GraphValue; 3], fn(&T) -> Vec<Needed>);
+
 /// The fields that walks along failures share.
 fn walk<T: Send + Sync + 'static>(
     object: Object,
-    (numbers, entries): ([fn(&T) -> GraphValue; 3], fn(&T) -> Vec<Needed>),
+    (numbers, entries): WalkParts<T>,
     classes: fn(&T) -> Vec<(Name, usize)>,
 ) -> Object {
     let [total, is_cut, rings] = numbers;
@@ -307,7 +327,7 @@ fn path_via() -> Object {
 fn neighborhood() -> Object {
     Object::new("Neighborhood")
         .description("What lies around an item.")
-        .field(item::<Neighborhood>("item", "The item.", |around| &around.item))
+        .field(item_at::<Neighborhood>("item", "The item.", |around| (&around.item, around.at)))
         .field(plain::<Neighborhood>(
             "count",
             counts(),
@@ -321,7 +341,10 @@ fn neighborhood() -> Object {
             "items",
             "NeighborItem",
             "The items, nearest first.",
-            |around| around.items().map(|(item, depth)| (item.clone(), depth)).collect(),
+            |around| {
+                let items = around.items();
+                items.map(|(item, depth)| (item.clone(), depth, around.at)).collect()
+            },
         ))
         .field(list::<Neighborhood, (ItemId, Bundle)>(
             "bundles",
@@ -340,12 +363,12 @@ fn neighborhood() -> Object {
 fn neighbor() -> Object {
     Object::new("NeighborItem")
         .description("An item of a neighborhood.")
-        .field(item::<Neighbor>("item", "The item.", |(item, _)| item))
+        .field(item_at::<Neighbor>("item", "The item.", |(item, _, at)| (item, *at)))
         .field(plain::<Neighbor>(
             "depth",
             TypeRef::named_nn(TypeRef::INT),
             "How many relationships away it is.",
-            |(_, depth)| (*depth).into(),
+            |(_, depth, _)| (*depth).into(),
         ))
 }
 
