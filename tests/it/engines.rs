@@ -343,34 +343,16 @@ fn described(
     ]))
 }
 
-#[test]
-fn containers_of_containerd_are_as_ctr_says() -> Result<()> {
-    let mut engines = start()?;
-    engines.serve(&["containerd"], &["ctr", "version"])?;
-    engines.run(&[
-        "podman",
-        "import",
-        "--change",
-        "CMD [\"sleep\",\"1000000\"]",
-        "/image.tar",
-        IMAGE,
-    ])?;
+/// As [`fill`], with what `ctr` can; gives what Podman says of the same image.
+fn fill_containerd(engines: &Engines) -> Result<Value> {
+    let command = "CMD [\"sleep\",\"1000000\"]";
+    engines.run(&["podman", "import", "--change", command, "/image.tar", IMAGE])?;
     engines.run(&["podman", "save", "--format", "docker-archive", "-o", "/web.tar", IMAGE])?;
-    let podmans = parsed(&engines, &["podman", "image", "inspect", IMAGE])?;
-    let image = digest(&podmans[0]["Id"]);
     for namespace in ["default", "other"] {
-        engines.run(&["ctr", "-n", namespace, "images", "import", "/web.tar"])?;
-        engines.run(&[
-            "ctr",
-            "-n",
-            namespace,
-            "containers",
-            "create",
-            IMAGE,
-            "made",
-            "sleep",
-            "5",
-        ])?;
+        let ctr = ["ctr", "-n", namespace];
+        engines.run(&[&ctr[..], &["images", "import", "/web.tar"]].concat())?;
+        let create = ["containers", "create", IMAGE, "made", "sleep", "5"];
+        engines.run(&[&ctr[..], &create].concat())?;
     }
     // The share of the processor needs a controller that is not everywhere.
     let run = ["ctr", "run", "-d", "--cpu-shares", "0"];
@@ -378,23 +360,35 @@ fn containers_of_containerd_are_as_ctr_says() -> Result<()> {
     engines.run(&[&run[..], &["--label", "tier=front", "--mount", bind, IMAGE, "web"]].concat())?;
     engines.run(&[&run[..], &[IMAGE, "held"]].concat())?;
     engines.run(&["ctr", "tasks", "pause", "held"])?;
-    engines.run(&[
-        "ctr",
-        "run",
-        "--cpu-shares",
-        "0",
-        "--null-io",
-        "-d",
-        IMAGE,
-        "ended",
-        "sh",
-        "-c",
-        "true",
-    ])?;
+    engines.run(&[&run[..], &["--null-io", IMAGE, "ended", "sh", "-c", "true"]].concat())?;
     wait_until("the task ended", PROCESSES_MAX, || {
         Ok(engines.run(&["ctr", "tasks", "ls"])?.contains("STOPPED"))
     })?;
+    let mut said = parsed(engines, &["podman", "image", "inspect", IMAGE])?;
+    said.pop().context("Podman has no image")
+}
 
+/// The image as `ctr` lists it, and with the same configuration as Podman's.
+fn compare_image(engines: &Engines, podmans: &Value, seen: &Seen) -> Result<()> {
+    assert_eq!(seen.images.len(), 1, "one image in two namespaces");
+    let ours = seen.images.values().next().context("no image")?;
+    let listed = engines.run(&["ctr", "images", "ls"])?;
+    let row = listed.lines().nth(1).context("ctr lists no image")?;
+    let fields: Vec<&str> = row.split_whitespace().collect();
+    let references = json!([fields[0], format!("localhost/example/web@{}", fields[2])]);
+    assert_eq!(ours["facts"]["references"], references, "{row}");
+    assert_eq!(ours["facts"]["image_id"], digest(&podmans["Id"]));
+    assert_eq!(ours["facts"]["created_at"], moment(&podmans["Created"]));
+    let bytes = ours["facts"]["size_bytes"].as_f64().context("no size")?;
+    assert_eq!(format!("{:.1} MiB", bytes / f64::from(1 << 20)), fields[3..5].join(" "));
+    Ok(())
+}
+
+#[test]
+fn containers_of_containerd_are_as_ctr_says() -> Result<()> {
+    let mut engines = start()?;
+    engines.serve(&["containerd"], &["ctr", "version"])?;
+    let podmans = fill_containerd(&engines)?;
     let seen = look(&engines, "containerd")?;
     assert_eq!(seen.coverage["status"], "complete");
     assert_eq!(seen.failures, json!([]));
@@ -407,7 +401,7 @@ fn containers_of_containerd_are_as_ctr_says() -> Result<()> {
     ];
     let mut found = Vec::new();
     for (namespace, id) in all {
-        let expected = described(&engines, namespace, id, &image)?;
+        let expected = described(&engines, namespace, id, &digest(&podmans["Id"]))?;
         let ours = seen.containers.get(&format!("{namespace}/{id}"));
         found.extend(differences(&expected, ours));
     }
@@ -415,18 +409,7 @@ fn containers_of_containerd_are_as_ctr_says() -> Result<()> {
     assert_eq!(seen.containers.len(), all.len());
     let mounts = set(&named(&seen, "web")?["facts"]["mounts"]);
     assert_eq!(mounts, json!(["/tmp -> /data"]));
-
-    assert_eq!(seen.images.len(), 1, "one image in two namespaces");
-    let ours = seen.images.values().next().context("no image")?;
-    let listed = engines.run(&["ctr", "images", "ls"])?;
-    let row = listed.lines().nth(1).context("ctr lists no image")?;
-    let fields: Vec<&str> = row.split_whitespace().collect();
-    let references = json!([fields[0], format!("localhost/example/web@{}", fields[2])]);
-    assert_eq!(ours["facts"]["references"], references, "{row}");
-    assert_eq!(ours["facts"]["image_id"], image);
-    assert_eq!(ours["facts"]["created_at"], moment(&podmans[0]["Created"]));
-    let bytes = ours["facts"]["size_bytes"].as_f64().context("no size")?;
-    assert_eq!(format!("{:.1} {}", bytes / f64::from(1 << 20), "MiB"), fields[3..5].join(" "));
+    compare_image(&engines, &podmans, &seen)?;
 
     // Everything is told without its service, which ends without its containers.
     engines.end_service("containerd")?;

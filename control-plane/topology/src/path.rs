@@ -6,7 +6,7 @@
 use crate::Graph;
 use crate::adjacency::Relation;
 use crate::place;
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, Visit};
 use model::Name;
 use model::decision::Number;
 use std::collections::BTreeMap;
@@ -214,7 +214,7 @@ fn mark(scratch: &mut Scratch, side: usize, item: Number, value: u16) {
     if let Some(held) = held {
         *held = value;
         // So that the scratch finds it when it is cleared.
-        scratch.queue.push((item, 0));
+        scratch.queue.push(Visit::new(item, 0));
     }
 }
 

@@ -11,8 +11,24 @@ const KEPT_MAX: usize = 8;
 /// A queue longer than this is not kept: only walks over the whole estate need it.
 const QUEUE_KEPT_MAX: usize = 1 << 16;
 
-/// An item with the one from which it was reached.
-pub(crate) type Visit = (Number, Number);
+/// An item with the one from which it was reached, as one number: rings of thousands of them are sorted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Visit(u64);
+
+impl Visit {
+    pub(crate) fn new(item: Number, from: Number) -> Self {
+        Self((u64::from(item) << 32) | u64::from(from))
+    }
+
+    pub(crate) fn item(self) -> Number {
+        // The shift leaves no more than 32 bits.
+        Number::try_from(self.0 >> 32).unwrap_or(0)
+    }
+
+    pub(crate) fn from(self) -> Number {
+        Number::try_from(self.0 & u64::from(Number::MAX)).unwrap_or(0)
+    }
+}
 
 /// What one walk uses. Everything is empty between walks.
 #[derive(Debug, Default)]
@@ -26,7 +42,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// Forgets what a walk has seen, by what it went to.
     fn clear(&mut self) {
-        for (item, _) in self.queue.drain(..) {
+        for item in self.queue.drain(..).map(Visit::item) {
             self.seen.remove(item);
             for side in &mut self.distances {
                 if let Some(distance) = side.get_mut(place(item)) {

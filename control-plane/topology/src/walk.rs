@@ -8,13 +8,16 @@ use crate::Graph;
 use crate::adjacency::Relation;
 use crate::graph::{ANY_ONE, CARRIES, COUNTED, SUFFERS};
 use crate::place;
-use crate::scratch::Scratch;
+use crate::scratch::{Scratch, Visit};
 use model::Name;
 use model::decision::Number;
 use std::collections::HashMap;
 
 /// Entries of a list behind which it is quicker to leap over those of one kind than to pass them.
 const LEAP_MIN: usize = 32;
+
+/// Lists that are looked up together.
+const AT_ONCE: usize = 16;
 
 /// How far a walk goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,7 +106,7 @@ impl Graph {
     pub fn impact(&self, failed: &[Number], limits: Limits) -> Impact {
         self.scratches.with(|scratch| {
             let mut members: HashMap<(Number, u32), Members> = HashMap::new();
-            let ends = self.spread(scratch, (failed, CARRIES), limits.depth, |item, relation| {
+            let ends = self.spread(scratch, (failed, CARRIES), limits, |item, relation| {
                 self.is_tipped(&mut members, item, relation)
             });
             let mut weakened: Vec<Weakened> = members
@@ -126,16 +129,16 @@ impl Graph {
     #[must_use]
     pub fn dependencies(&self, item: Number, limits: Limits) -> Dependencies {
         let certain = self.scratches.with(|scratch| {
-            self.spread(scratch, (&[item], SUFFERS), limits.depth, |end, relation| {
+            self.spread(scratch, (&[item], SUFFERS), limits, |end, relation| {
                 self.is_alone(end, relation)
             });
             let mut certain: Vec<Number> =
-                scratch.queue.iter().skip(1).map(|(item, _)| *item).collect();
+                scratch.queue.iter().skip(1).map(|visit| visit.item()).collect();
             certain.sort_unstable();
             certain
         });
         self.scratches.with(|scratch| {
-            let ends = self.spread(scratch, (&[item], SUFFERS), limits.depth, |_, _| true);
+            let ends = self.spread(scratch, (&[item], SUFFERS), limits, |_, _| true);
             let reached = self.reached(scratch, &ends, limits.items);
             let is_certain =
                 reached.steps.iter().map(|step| certain.binary_search(&step.item).is_ok());
@@ -145,56 +148,77 @@ impl Graph {
 
     /// Goes breadth first along relations with this flag where `reaches` agrees; gives where each ring ends in the
     /// queue, that of the starts first. The items of a ring stand in the order of their numbers, each with the lowest
-    /// number from which it was reached.
+    /// number from which it was reached; of a last ring that lies at the limit, only those that will be listed.
     pub(crate) fn spread(
         &self,
         scratch: &mut Scratch,
         (starts, flag): (&[Number], u8),
-        depth_max: u32,
+        limits: Limits,
         mut reaches: impl FnMut(Number, Relation) -> bool,
     ) -> Vec<usize> {
         let Scratch { seen, queue, .. } = scratch;
         for start in starts {
             if seen.insert(*start) {
-                queue.push((*start, 0));
+                queue.push(Visit::new(*start, 0));
             }
         }
         queue.sort_unstable();
         let mut ends = vec![queue.len()];
         let mut begin = 0_usize;
-        while begin < queue.len() && place(depth_max) >= ends.len() {
+        while begin < queue.len() && place(limits.depth) >= ends.len() {
             let end = queue.len();
-            for at in begin..end {
-                let Some((item, _)) = queue.get(at).copied() else { break };
-                let mut list = self.adjacency.list(item);
-                while let Some((relation, rest)) = list.split_first() {
-                    list = rest;
-                    if self.flags(*relation) & flag == 0 {
-                        if rest.len() > LEAP_MIN {
-                            let kind = relation.kind();
-                            let same = rest.partition_point(|other| other.kind() == kind);
-                            list = rest.get(same..).unwrap_or_default();
+            for first in (begin..end).step_by(AT_ONCE) {
+                let chunk = queue.get(first..end.min(first.saturating_add(AT_ONCE)));
+                for (item, list) in self.lists(chunk.unwrap_or_default()) {
+                    self.pass(list, flag, |relation| {
+                        let other = relation.other();
+                        if !seen.contains(other)
+                            && !self.hidden.contains(other)
+                            && reaches(item, relation)
+                        {
+                            seen.insert(other);
+                            queue.push(Visit::new(other, item));
                         }
-                        continue;
-                    }
-                    let other = relation.other();
-                    if seen.contains(other)
-                        || self.hidden.contains(other)
-                        || !reaches(item, *relation)
-                    {
-                        continue;
-                    }
-                    seen.insert(other);
-                    queue.push((other, item));
+                    });
                 }
             }
-            if let Some(ring) = queue.get_mut(end..) {
-                ring.sort_unstable();
-            }
+            let is_last = place(limits.depth) == ends.len();
+            let listed = limits.items.saturating_sub(end.saturating_sub(starts.len()));
+            sort(queue.get_mut(end..).unwrap_or_default(), is_last.then_some(listed));
             begin = end;
             ends.push(queue.len());
         }
         ends
+    }
+
+    /// The lists of some items, looked up together: the processor waits for all of them at once instead of for each.
+    fn lists<'a>(
+        &'a self,
+        visits: &[Visit],
+    ) -> impl Iterator<Item = (Number, &'a [Relation])> + use<'a> {
+        let mut lists: [(Number, &[Relation]); AT_ONCE] = [(0, &[]); AT_ONCE];
+        for (held, visit) in lists.iter_mut().zip(visits) {
+            *held = (visit.item(), self.adjacency.list(visit.item()));
+        }
+        let ends = lists.iter().flat_map(|(_, list)| [list.first(), list.last()]);
+        // Nothing is made of it; reading it is what brings the lists near.
+        std::hint::black_box(ends.flatten().fold(0, |mixed, relation| mixed ^ relation.kind()));
+        lists.into_iter().take(visits.len())
+    }
+
+    /// Goes through the relations of a list that have this flag.
+    fn pass(&self, list: &[Relation], flag: u8, mut each: impl FnMut(Relation)) {
+        let mut list = list;
+        while let Some((relation, rest)) = list.split_first() {
+            list = rest;
+            if self.flags(*relation) & flag != 0 {
+                each(*relation);
+            } else if rest.len() > LEAP_MIN {
+                let kind = relation.kind();
+                let same = rest.partition_point(|other| other.kind() == kind);
+                list = rest.get(same..).unwrap_or_default();
+            }
+        }
     }
 
     /// Whether the failure of `item` takes down the other end, by itself or as the last of those that could be lost.
@@ -264,13 +288,13 @@ impl Graph {
             let depth = u32::try_from(depth).unwrap_or(u32::MAX).saturating_add(1);
             let listed = scratch.queue.get(*begin..*end).unwrap_or_default().iter();
             let left = items.saturating_sub(steps.len());
-            steps.extend(listed.take(left).map(|(item, from)| Step {
-                item: *item,
-                from: *from,
+            steps.extend(listed.take(left).map(|visit| Step {
+                item: visit.item(),
+                from: visit.from(),
                 depth,
             }));
         }
-        let reached = scratch.queue.iter().skip(starts).map(|(item, _)| *item);
+        let reached = scratch.queue.iter().skip(starts).map(|visit| visit.item());
         Reached { steps, count, rings, classes: self.by_class(reached) }
     }
 
@@ -290,4 +314,14 @@ impl Graph {
         named.sort_by(|(one, many), (other, few)| few.cmp(many).then_with(|| one.cmp(other)));
         named
     }
+}
+
+/// Sorts a ring; of the last one, only as many as are listed have to be in order and in front.
+fn sort(ring: &mut [Visit], listed: Option<usize>) {
+    let mut ring = ring;
+    if let Some(listed) = listed.filter(|listed| *listed < ring.len()) {
+        let (in_front, _, _) = ring.select_nth_unstable(listed);
+        ring = in_front;
+    }
+    ring.sort_unstable();
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 /// Fields that every item has; an attribute of one of these names is called `attribute…`.
-const TAKEN: [&str; 14] = [
+const TAKEN: [&str; 15] = [
     "attributes",
     "changes",
     "class",
     "firstSeen",
     "id",
     "lastSeen",
+    "moments",
     "parent",
     "parts",
     "provenance",
@@ -21,12 +22,13 @@ const TAKEN: [&str; 14] = [
 ];
 
 /// Types of our own; a class of one of these names is called `…Item`.
-pub(super) const TAKEN_TYPES: [&str; 64] = [
+pub(super) const TAKEN_TYPES: [&str; 73] = [
     "Agent",
     "AgentConnection",
     "AgentEdge",
     "AgentState",
     "AttributeDefinition",
+    "AttributeDifference",
     "AttributeNature",
     "AttributeValues",
     "Boolean",
@@ -43,11 +45,17 @@ pub(super) const TAKEN_TYPES: [&str; 64] = [
     "Count",
     "CountPrecision",
     "Dependencies",
+    "Difference",
+    "DifferenceConnection",
+    "DifferenceCounts",
+    "DifferenceEdge",
+    "DifferenceKind",
     "Float",
     "GraphRelation",
     "GroupLink",
     "HeldRetirementConnection",
     "HeldRetirementEdge",
+    "HistoryExtent",
     "ID",
     "Impact",
     "Int",
@@ -61,6 +69,7 @@ pub(super) const TAKEN_TYPES: [&str; 64] = [
     "ItemPath",
     "ItemPaths",
     "ItemState",
+    "Moments",
     "Mutation",
     "NeighborBundle",
     "NeighborItem",
@@ -76,6 +85,7 @@ pub(super) const TAKEN_TYPES: [&str; 64] = [
     "Query",
     "ReachedItem",
     "RelationConnection",
+    "RelationDifference",
     "RelationEdge",
     "Relationship",
     "Source",
