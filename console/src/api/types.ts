@@ -131,6 +131,8 @@ export type ChangeKind =
   | "attribute_changed"
   | "related"
   | "unrelated"
+  | "merged"
+  | "split"
   | "state_changed";
 
 export interface Change {

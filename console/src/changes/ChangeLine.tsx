@@ -95,6 +95,14 @@ export function ChangeLine({ change }: { change: Change }) {
     ?.attributes.find(({ name }) => name === change.name);
   if (change.kind === "created") return <span className="tag tag-new">{t("changes.created")}</span>;
   if (change.kind === "related" || change.kind === "unrelated") return <Relationship change={change} />;
+  if (change.kind === "merged" || change.kind === "split") {
+    return (
+      <>
+        <span>{change.kind === "merged" ? t("changes.merged") : t("changes.split")}</span>
+        {change.other_id && <OtherEnd id={change.other_id} />}
+      </>
+    );
+  }
   if (change.kind === "state_changed") {
     return (
       <>

@@ -277,9 +277,10 @@ mod tests {
             (3, &[(MAC, 20), (MAC, 21), (NAME, 30)]),
         ];
         let found = grouped(&sightings, &Wishes::default());
-        // 12 bits for the address and 8 for the name: a person is asked; alone each would be less.
-        assert_eq!(found.groups, [vec![1, 2], vec![3]]);
-        assert_eq!(found.possible, [(0, 1, 20)]);
+        assert_eq!(found.groups, [vec![1, 2, 3]]);
+        let [one, _, three] = sightings;
+        let found = grouped(&[one, three], &Wishes::default());
+        assert_eq!(found, Grouping { groups: vec![vec![1], vec![3]], possible: vec![(0, 1, 20)] });
     }
 
     #[test]

@@ -24,6 +24,8 @@ mod grpc;
 #[cfg(test)]
 mod history;
 #[cfg(test)]
+mod identity;
+#[cfg(test)]
 mod live;
 #[cfg(test)]
 mod remote;

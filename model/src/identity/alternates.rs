@@ -132,8 +132,8 @@ pub fn implied(key: &IdentityKey) -> Vec<IdentityKey> {
 #[must_use]
 pub const fn is_implied_by(weak: KeyType, strong: KeyType) -> bool {
     use KeyType::{
-        ChassisSerial, Fqdn, HostName, KubernetesSystemUuid, LldpChassisId, MacAddress, PermanentMacAddress,
-        ServiceTag, SmbiosUuid, SnmpEngineId, SystemSerial,
+        ChassisSerial, Fqdn, HostName, KubernetesSystemUuid, LldpChassisId, MacAddress,
+        PermanentMacAddress, ServiceTag, SmbiosUuid, SnmpEngineId, SystemSerial,
     };
     matches!(
         (weak, strong),
