@@ -101,7 +101,7 @@ pub(crate) async fn impact(
     }
     tell(
         common,
-        "that suffer",
+        "items that suffer",
         (items.len(), number_at(&answer, "count")),
         "use --all, or --limit N",
     );
@@ -142,7 +142,7 @@ pub(crate) async fn dependencies(
     }
     tell(
         common,
-        "that it needs",
+        "items that it needs",
         (items.len(), number_at(&answer, "count")),
         "use --all, or --limit N",
     );
