@@ -120,6 +120,8 @@ pub enum ObservationWrite {
     },
     /// Only its item, until now none, or its absence changed.
     Moved(ObservationRecord),
+    /// It is known to have been seen earlier, or some of its values since earlier or later, than was known.
+    Dated(ObservationRecord),
     /// It belongs to another item, with its keys.
     Reassigned(ObservationRecord),
 }

@@ -8,7 +8,7 @@
 /** A generic value: `null` means "looked, and there is none". */
 export type Value = null | boolean | number | string | Value[] | { [name: string]: Value };
 
-export type ItemState = "active" | "missing" | "stale" | "retired";
+export type ItemState = "active" | "missing" | "stale" | "retired" | "merged";
 export type Nature = "fact" | "reading";
 export type Kind =
   | "boolean"

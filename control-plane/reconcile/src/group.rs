@@ -261,7 +261,7 @@ mod tests {
 
     fn grouped(sightings: &[Sighting], wishes: &Wishes) -> Grouping {
         let members: BTreeMap<u64, &KeySet> = sightings.iter().copied().collect();
-        group(Rules::built_in().of("hardware"), wishes, &members, &mut |_, _| 1)
+        group(Rules::built_in().of("host"), wishes, &members, &mut |_, _| 1)
     }
 
     const UUID: KeyType = KeyType::SmbiosUuid;

@@ -347,6 +347,10 @@ impl Reconciler {
             return Err(Error::Past(format!("observation {} has no body", slot.number).into()));
         };
         let was_present = slot.is_present;
+        if is_older(sight, &old) {
+            self.observe_older(sight, &before, &old, &seen);
+            return Ok(());
+        }
         self.recount(sight);
         let record = next_record(&old, sight, seen);
         let word = Word { item, source: sight.source, at: sight.at };
@@ -371,6 +375,37 @@ impl Reconciler {
             self.write_item(item, title, words, None);
         }
         Ok(())
+    }
+
+    /// Takes in what was seen before what is known of it: it changes no value, only since when something is known.
+    fn observe_older(
+        &mut self,
+        sight: &Sight,
+        before: &[ObservationRecord],
+        old: &ObservationRecord,
+        seen: &Observation,
+    ) {
+        if let Some(slot) =
+            self.index.natives.get_mut(&sight.native).and_then(|known| known.slot_mut(sight.scope))
+        {
+            slot.mark = sight.mark;
+        }
+        let record = with_older(old, sight.at, &seen.facts);
+        if record == *old {
+            return;
+        }
+        let after: Vec<ObservationRecord> = before
+            .iter()
+            .map(|known| if known.number == record.number { record.clone() } else { known.clone() })
+            .collect();
+        let (item, word) = (old.item, self.word_of(old, old.changed_at));
+        self.decision.observations.push(ObservationWrite::Dated(record));
+        let changes = self.decision.changes.len();
+        let title = self.note_differences(word, before, &after);
+        self.remember(item, after);
+        if title.is_some() || self.decision.changes.len() > changes {
+            self.write_item(item, title, String::new(), None);
+        }
     }
 
     /// Takes the new content into the digest of the scope, and the observation back into its counts.
@@ -464,6 +499,10 @@ impl Reconciler {
                 self.drop_key(old.native, key.key_type, hash);
             }
         }
+        if new.seen.within.is_none() {
+            // Even a value that nobody else has may contradict what it was grouped with.
+            self.dirty.insert(new.native);
+        }
         let added: Vec<model::IdentityKey> =
             after.into_iter().filter(|key| !before.contains(key)).collect();
         self.add_keys(new, &added)
@@ -521,6 +560,39 @@ fn first_record(sight: &Sight, number: Number, seen: Arc<Observation>) -> Observ
         seen,
         since: BTreeMap::new(),
     }
+}
+
+/// Whether something was seen before what is known of it. Of two words of one moment one is taken for the older,
+/// whichever arrives first.
+fn is_older(sight: &Sight, known: &ObservationRecord) -> bool {
+    let last = known.absent_at.map_or(known.changed_at, |gone| gone.max(known.changed_at));
+    sight.at < last
+        || (known.absent_at.is_none() && sight.at == last && sight.content < known.content)
+}
+
+/// A record with what an older sight adds: since when it is known, and since when its values hold.
+fn with_older(
+    known: &ObservationRecord,
+    at: Timestamp,
+    facts: &BTreeMap<Name, Value>,
+) -> ObservationRecord {
+    let mut record = known.clone();
+    record.first_seen = known.first_seen.min(at);
+    for (name, value) in &known.seen.facts {
+        let since = known.since.get(name).copied().unwrap_or(known.first_seen);
+        let since = match facts.get(name) == Some(value) {
+            true => since.min(at),
+            // There was another value at that time; of what came between, only the last word is still known.
+            false if since <= at => known.changed_at,
+            false => since,
+        };
+        if since == record.first_seen {
+            record.since.remove(name);
+        } else {
+            record.since.insert(name.clone(), since);
+        }
+    }
+    record
 }
 
 /// The record of an observation with another content, or back again.

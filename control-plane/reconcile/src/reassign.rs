@@ -135,26 +135,30 @@ impl Reconciler {
     }
 
     fn write_reassigned(&mut self, record: &ObservationRecord) {
-        // What this decision itself writes of the observation gets its new item.
-        for write in self.decision.observations.iter_mut().rev() {
+        // What this decision itself writes of the observation gets its new item, in each of its versions.
+        let mut is_new = false;
+        for write in &mut self.decision.observations {
             let written = match write {
-                ObservationWrite::New(written) => written,
-                _ => continue,
+                ObservationWrite::New(written) => {
+                    is_new |= written.number == record.number;
+                    written
+                }
+                ObservationWrite::Moved(written)
+                | ObservationWrite::Reassigned(written)
+                | ObservationWrite::Dated(written)
+                | ObservationWrite::Next { record: written, .. } => written,
             };
             if written.number == record.number {
                 written.item = record.item;
-                for key in &mut self.decision.keys_added {
-                    if key.observation == record.number {
-                        key.item = record.item;
-                    }
-                }
-                return;
             }
         }
         for key in &mut self.decision.keys_added {
             if key.observation == record.number {
                 key.item = record.item;
             }
+        }
+        if is_new {
+            return;
         }
         self.decision.observations.push(ObservationWrite::Reassigned(record.clone()));
     }

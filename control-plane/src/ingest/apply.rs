@@ -207,8 +207,9 @@ impl Applier {
             self.reconciler.source(&report.source, used.agent, used.site).map_err(failed)?;
         let scope = self.reconciler.scope(source, &report.scope).map_err(failed)?;
         let run = self.state.run(scope, report.run, report.part, report.is_last);
+        let looked_at = self.looked_at(used.agent, &report, scope);
         let mut sight =
-            Sight { source, scope, native: 0, content: 0, at: report.finished_at, mark: run.mark };
+            Sight { source, scope, native: 0, content: 0, at: looked_at, mark: run.mark };
         for seen in report.seen {
             sight.native = seen.native;
             sight.content = seen.content;
@@ -230,9 +231,9 @@ impl Applier {
                 self.reconciler.disappear_all(past, scope, &gone, sight.at).map_err(failed)?;
         }
         if let Some(state) = self.reconciler.scope_state_mut(scope) {
-            state.looked_at = state.looked_at.max(report.finished_at);
+            state.looked_at = state.looked_at.max(looked_at);
             if is_complete {
-                state.complete_at = state.complete_at.max(Some(report.finished_at));
+                state.complete_at = state.complete_at.max(Some(looked_at));
             }
             state.coverage = report.coverage;
         }
@@ -243,6 +244,19 @@ impl Applier {
             used.need_full.push((report.source, report.scope));
         }
         Ok(())
+    }
+
+    /// When a look was taken, whatever the clock of its host says.
+    ///
+    /// Nothing was seen in the future: a clock that is ahead would otherwise win over every later word. What an agent
+    /// says of its own host comes in the order in which it looked, so there a clock that was put back takes nothing
+    /// back either. Looks of several agents at one target keep their times, and an older one changes nothing.
+    fn looked_at(&self, agent: AgentId, report: &Report, scope: Number) -> Timestamp {
+        let at = report.finished_at.min(self.now);
+        if report.source.target != agent.to_string() {
+            return at;
+        }
+        self.reconciler.scope_state(scope).map_or(at, |state| at.max(state.looked_at))
     }
 
     fn observe(
@@ -346,7 +360,7 @@ impl Applier {
             if !Self::is_assigned(agent, &source) {
                 continue;
             }
-            let looked_at = Timestamp::from_millis(confirmation.looked_at);
+            let looked_at = Timestamp::from_millis(confirmation.looked_at).min(self.now);
             let scope = self.reconciler.known_scope(&source, &name);
             let state = scope.and_then(|scope| Some((scope, self.reconciler.scope_state(scope)?)));
             match state {

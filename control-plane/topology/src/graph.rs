@@ -337,7 +337,8 @@ impl Graph {
             let (ObservationWrite::New(record)
             | ObservationWrite::Next { record, .. }
             | ObservationWrite::Moved(record)
-            | ObservationWrite::Reassigned(record)) = write;
+            | ObservationWrite::Reassigned(record)
+            | ObservationWrite::Dated(record)) = write;
             let is_present = record.absent_at.is_none();
             self.know_observation(record.number, record.source, record.item, is_present);
             let facts = &record.seen.facts;

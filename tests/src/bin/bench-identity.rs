@@ -8,10 +8,12 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use environment::SystemClock;
 use model::KeyType;
+use reconcile::Rules;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Write};
-use std::path::PathBuf;
+
+use std::path::{Path, PathBuf};
 use system_tests::estate::baselines::{self, Matcher, Payload};
 use system_tests::estate::metrics::{self, Scores, Truths};
 use system_tests::estate::product::Product;
@@ -32,12 +34,18 @@ struct Arguments {
     /// How many assets the estate has
     #[arg(long)]
     assets: Option<u64>,
+    /// Only the product's own scores: neither other products nor repairs
+    #[arg(long)]
+    only_scores: bool,
     /// Show so many wrongly merged and so many wrongly separated pairs, and nothing else
     #[arg(long, value_name = "PAIRS")]
     explain: Option<usize>,
     /// Write the sightings to this file and the truth beside it, and do nothing else
     #[arg(long, value_name = "FILE")]
     export: Option<PathBuf>,
+    /// Decide by the rules of this file instead of the built-in ones
+    #[arg(long, value_name = "FILE")]
+    rules: Option<PathBuf>,
     /// Score the answer of another system, and do nothing else
     #[arg(long, value_name = "FILE")]
     score: Option<PathBuf>,
@@ -59,7 +67,8 @@ fn main() -> Result<()> {
         return Ok(());
     }
     let truths = Truths::of(&estate);
-    let mut product = feed(&estate)?;
+    let rules = arguments.rules.as_deref().map(rules_of).transpose()?;
+    let mut product = feed(&estate, rules.as_ref())?;
     if let Some(count) = arguments.explain {
         return explain(&estate, &truths, &product, count);
     }
@@ -77,8 +86,10 @@ fn main() -> Result<()> {
     report.figure("recall_ceiling", metrics::ceiling(&estate, &truths, |_| true).recall);
     let strong = metrics::ceiling(&estate, &truths, |key_type| !names.contains(&key_type));
     report.figure("recall_ceiling_without_names", strong.recall);
-    rivals(&estate, &truths, &mut report);
-    repairs(&mut product, &arguments, assets, &mut report)?;
+    if !arguments.only_scores {
+        rivals(&estate, &truths, &mut report);
+        repairs(&mut product, &arguments, assets, rules.as_ref(), &mut report)?;
+    }
     report.print(arguments.json);
     Ok(())
 }
@@ -95,8 +106,16 @@ fn export(estate: &Estate, path: &PathBuf) -> Result<()> {
     Ok(truth.flush()?)
 }
 
-fn feed(estate: &Estate) -> Result<Product> {
+fn rules_of(file: &Path) -> Result<Rules> {
+    let text = std::fs::read_to_string(file).with_context(|| file.display().to_string())?;
+    Rules::parse(&text).with_context(|| file.display().to_string())
+}
+
+fn feed(estate: &Estate, rules: Option<&Rules>) -> Result<Product> {
     let mut product = Product::new();
+    if let Some(rules) = rules {
+        product.set_rules(rules.clone());
+    }
     let mut refused = None;
     estate.each(|seen| {
         if refused.is_none() {
@@ -143,13 +162,14 @@ fn repairs(
     product: &mut Product,
     arguments: &Arguments,
     assets: u64,
+    rules: Option<&Rules>,
     report: &mut Report,
 ) -> Result<()> {
     for (size, name) in [(1_000, "1k"), (10_000, "10k"), (100_000, "100k")] {
         let result = if size == assets {
             repair::run(product, arguments.seed, &SystemClock)?
         } else if size < assets {
-            let mut smaller = feed(&Estate::new(arguments.seed, size))?;
+            let mut smaller = feed(&Estate::new(arguments.seed, size), rules)?;
             repair::run(&mut smaller, arguments.seed, &SystemClock)?
         } else {
             continue;

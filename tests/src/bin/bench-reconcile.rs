@@ -5,12 +5,16 @@
 //! the time includes asking for what is stored and ending the decision, not writing it. Memory is that of the
 //! process with a million items less that before, with the store outside. The allocator is the system's.
 //!
-//! Merges, splits and plans are not measured here yet: the reconciler has no interface for them.
+//! A merge is two items that a person joins, a split is taking that back, each with its whole decision: everything
+//! that has to be decided again, what moves, and the relationships of a dozen neighbours that move with it. A plan
+//! decides about everything that is known by other rules.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use model::classes::hardware;
-use model::decision::{Decision, Number, ObservationRecord, ObservationWrite, native_hash};
+use model::decision::{
+    Decision, Number, ObservationRecord, ObservationWrite, RelationRecord, native_hash,
+};
 use model::relationships::{MEMBER_OF, STORED_ON};
 use model::run::ContentHash;
 use model::{
@@ -18,8 +22,8 @@ use model::{
     SourceId, Timestamp, Value,
 };
 use proto::v1;
-use reconcile::{Error, Past, Reconciler, Sight};
-use std::collections::HashMap;
+use reconcile::{Error, Past, Reconciler, Rules, Sight};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use system_tests::report::Report;
 
@@ -39,42 +43,86 @@ const BATCH: u64 = 256;
 /// How often everything is sent again.
 const PASSES: u64 = 5;
 
+/// How many merges and splits are measured.
+const MERGES: u64 = 200;
+
+/// What is kept of what is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keeps {
+    /// Nothing: a store that is elsewhere does not count into the memory.
+    Nothing,
+    /// Everything.
+    All,
+    /// The items that will be merged, and what leads to them: one in so many.
+    OneIn(Number),
+}
+
+impl Keeps {
+    const fn item(self, item: Number) -> bool {
+        match self {
+            Self::Nothing => false,
+            Self::All => true,
+            Self::OneIn(step) => item % step == 1,
+        }
+    }
+}
+
 /// What is stored, in memory.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Stored {
     records: HashMap<Number, ObservationRecord>,
-    of_item: HashMap<Number, Vec<Number>>,
-    /// Whether it keeps what it is given; a store that is elsewhere does not count into the memory.
-    keeps: bool,
+    of_item: HashMap<Number, BTreeSet<Number>>,
+    /// By the item that they lead to.
+    relations: HashMap<Number, Vec<RelationRecord>>,
+    keeps: Keeps,
 }
 
 impl Past for Stored {
     fn observations_of(&self, item: Number) -> Result<Vec<ObservationRecord>, Error> {
-        let numbers = self.of_item.get(&item).map(Vec::as_slice).unwrap_or_default();
-        Ok(numbers.iter().filter_map(|number| self.records.get(number)).cloned().collect())
+        let numbers = self.of_item.get(&item).into_iter().flatten();
+        Ok(numbers.filter_map(|number| self.records.get(number)).cloned().collect())
     }
 
-    fn parts_of(&self, _item: Number) -> Result<Vec<Number>, Error> {
-        Ok(Vec::new())
+    fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, Error> {
+        Ok(self.relations.get(&item).cloned().unwrap_or_default())
     }
 }
 
 impl Stored {
     fn write(&mut self, decision: Decision) {
-        if !self.keeps {
+        if self.keeps == Keeps::Nothing {
             return;
+        }
+        for end in decision.relations_ended {
+            if let Some(held) = self.relations.get_mut(&end.to) {
+                held.retain(|one| {
+                    (one.from, &one.verb, one.owner) != (end.from, &end.verb, end.owner)
+                });
+            }
+        }
+        for begun in decision.relations_begun {
+            if self.keeps.item(begun.to) {
+                self.relations.entry(begun.to).or_default().push(begun);
+            }
         }
         for write in decision.observations {
             let record = match write {
                 ObservationWrite::New(record)
                 | ObservationWrite::Moved(record)
+                | ObservationWrite::Reassigned(record)
+                | ObservationWrite::Dated(record)
                 | ObservationWrite::Next { record, .. } => record,
             };
-            let numbers = self.of_item.entry(record.item).or_default();
-            if !numbers.contains(&record.number) {
-                numbers.push(record.number);
+            if !self.keeps.item(record.item) {
+                continue;
             }
-            self.records.insert(record.number, record);
+            let (number, item) = (record.number, record.item);
+            if let Some(before) = self.records.insert(number, record)
+                && let Some(numbers) = self.of_item.get_mut(&before.item)
+            {
+                numbers.remove(&number);
+            }
+            self.of_item.entry(item).or_default().insert(number);
         }
     }
 }
@@ -98,7 +146,7 @@ fn main() -> Result<()> {
     let items = if arguments.quick { 100_000 } else { 1_000_000 };
     let mut report = Report::new("reconcile");
     let before = resident_bytes()?;
-    let mut bench = Bench::new(false);
+    let mut bench = Bench::new(Keeps::Nothing);
     bench.pass(items, 0)?;
     let after = resident_bytes()?;
     #[expect(clippy::cast_precision_loss, reason = "gigabytes and millions")]
@@ -110,9 +158,10 @@ fn main() -> Result<()> {
             report.figure("unchanged_obs_s_core", items as f64 / seconds);
         }
         drop(bench);
+        merges(items, &mut report)?;
         // What is stored is kept beside it here, so these are fewer.
         let items = items / 5;
-        let mut bench = Bench::new(true);
+        let mut bench = Bench::new(Keeps::All);
         report.figure("new_obs_s_core", items as f64 / bench.pass(items, 0)?);
         for changes in 1..=PASSES {
             let seconds = bench.pass(items, changes)?;
@@ -123,8 +172,45 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+/// Merges and splits among so many items, and a plan of other rules for all of them.
+fn merges(items: u64, report: &mut Report) -> Result<()> {
+    let step = Number::try_from(items / (MERGES * 2))?;
+    let mut bench = Bench::new(Keeps::OneIn(step));
+    bench.pass(items, 0)?;
+    for merge in 0..Number::try_from(MERGES)? {
+        let one = merge * 2 * step + 1;
+        let begin = cpu_seconds();
+        bench.begin();
+        let said = bench.reconciler.join(&bench.stored, (one, one + step), "bench")?;
+        let decision = bench.reconciler.finish(&bench.stored)?;
+        report.figure("merge_ms", (cpu_seconds() - begin) * 1e3);
+        ensure!(decision.absorbed.len() == 1, "two items were joined and are still two");
+        bench.stored.write(decision);
+        let begin = cpu_seconds();
+        bench.begin();
+        bench.reconciler.take_back(said.action)?;
+        let decision = bench.reconciler.finish(&bench.stored)?;
+        report.figure("split_ms", (cpu_seconds() - begin) * 1e3);
+        ensure!(decision.revived.len() == 1, "what was taken back is still one item");
+        bench.stored.write(decision);
+    }
+    let rules = Rules::parse("version = \"other\"\n[default]\nlink_at = 20\n")?;
+    let begin = cpu_seconds();
+    let plan = bench.reconciler.plan(&rules, 100);
+    let name = if items == 1_000_000 { "plan_1m_s" } else { "plan_s" };
+    report.figure(name, cpu_seconds() - begin);
+    ensure!(plan.sightings >= usize::try_from(items)?, "the plan left out {}", items);
+    Ok(())
+}
+
 impl Bench {
-    fn new(keeps: bool) -> Self {
+    /// Begins a decision, a minute after the one before.
+    fn begin(&mut self) {
+        self.mark += 1;
+        self.reconciler.begin(Timestamp::from_seconds(1_700_000_000 + i64::from(self.mark) * 60));
+    }
+
+    fn new(keeps: Keeps) -> Self {
         let mut count = 0_u64;
         let new_id = Box::new(move |at: Timestamp| {
             count += 1;
@@ -136,7 +222,12 @@ impl Bench {
         });
         Self {
             reconciler: Reconciler::new(Arc::new(Catalog::built_in()), new_id),
-            stored: Stored { keeps, ..Stored::default() },
+            stored: Stored {
+                records: HashMap::new(),
+                of_item: HashMap::new(),
+                relations: HashMap::new(),
+                keeps,
+            },
             source: SourceId { collector: "bench".into(), target: "one".into() },
             mark: 0,
         }

@@ -221,8 +221,9 @@ impl Small {
         let [merged, original, double, first, second] = [0, 1, 2, 3, 4].map(|n| PLAIN_HOSTS + n);
         // To be merged: the agent ties what SSH and SNMP see.
         let names = self.names("merged");
-        seen.push(self.seen("ssh", merged, 100, &[self.installation(merged)]));
-        seen.push(self.seen("snmp", merged, 101, &[self.macs(merged), names.clone()]));
+        // What clones share is never enough alone, so that the name is needed too.
+        seen.push(self.seen("ssh", merged, 100, &[self.installation(merged), names.clone()]));
+        seen.push(self.seen("snmp", merged, 101, &[self.macs(merged)]));
         let all = [self.uuid(merged), self.installation(merged), self.macs(merged), names];
         seen.push(self.seen("host", merged, 500, &all));
         // To be split: a clone that still has everything of its image, until its UUID is read.

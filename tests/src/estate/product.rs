@@ -7,8 +7,8 @@ use model::decision::{Decision, Number, ObservationRecord, ObservationWrite, Rel
 use model::fold::{Statement, fold};
 use model::run::ContentHash;
 use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
-use reconcile::{Error, Past, Reconciler, Sight};
-use std::collections::{BTreeSet, HashMap};
+use reconcile::{Error, Past, Reconciler, Rules, Sight};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ pub struct Memory {
     of_item: HashMap<Number, Vec<Number>>,
     of_native: HashMap<u64, Number>,
     sources: HashMap<Number, SourceId>,
-    relations: BTreeSet<(Number, Name, Number, Number)>,
+    /// By the second end, then by first end, verb and owner.
+    relations: HashMap<Number, BTreeMap<(Number, Name, Number), RelationRecord>>,
 }
 
 impl Past for Memory {
@@ -31,9 +32,12 @@ impl Past for Memory {
         Ok(numbers.iter().filter_map(|number| self.records.get(number)).cloned().collect())
     }
 
-    fn relations_to(&self, _item: Number) -> Result<Vec<RelationRecord>, Error> {
-        // Sightings of an estate state no relationships.
-        Ok(Vec::new())
+    fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, Error> {
+        Ok(self
+            .relations
+            .get(&item)
+            .map(|held| held.values().cloned().collect())
+            .unwrap_or_default())
     }
 }
 
@@ -43,16 +47,20 @@ impl Memory {
             self.sources.insert(source.number, source.id);
         }
         for ended in decision.relations_ended {
-            self.relations.remove(&(ended.from, ended.verb, ended.to, ended.owner));
+            if let Some(held) = self.relations.get_mut(&ended.to) {
+                held.remove(&(ended.from, ended.verb, ended.owner));
+            }
         }
         for begun in decision.relations_begun {
-            self.relations.insert((begun.from, begun.verb, begun.to, begun.owner));
+            let key = (begun.from, begun.verb.clone(), begun.owner);
+            self.relations.entry(begun.to).or_default().insert(key, begun);
         }
         for write in decision.observations {
             let record = match write {
                 ObservationWrite::New(record)
                 | ObservationWrite::Moved(record)
                 | ObservationWrite::Reassigned(record)
+                | ObservationWrite::Dated(record)
                 | ObservationWrite::Next { record, .. } => record,
             };
             let (number, item) = (record.number, record.item);
@@ -107,7 +115,9 @@ impl Memory {
             lines.insert(format!("{name}: {values:?}"));
             names.insert(*item, name);
         }
-        for (from, verb, to, _) in &self.relations {
+        let related =
+            self.relations.iter().flat_map(|(to, held)| held.keys().map(move |key| (to, key)));
+        for (to, (from, verb, _)) in related {
             lines.insert(format!("{:?} {verb} {:?}", names.get(from), names.get(to)));
         }
         lines
@@ -142,12 +152,13 @@ impl Product {
             }
             ItemId::new_v7(at, random)
         });
-        let mut reconciler = Reconciler::new(Arc::new(Catalog::built_in()), new_id);
-        if let Ok(file) = std::env::var("DHARMA_IDENTITY_RULES") {
-            let text = std::fs::read_to_string(file).expect("the rules");
-            reconciler.set_rules(reconcile::Rules::parse(&text).expect("the rules"));
-        }
+        let reconciler = Reconciler::new(Arc::new(Catalog::built_in()), new_id);
         Self { reconciler, memory: Memory::default(), undecided: 0, mark: 0 }
+    }
+
+    /// Decides by other rules from now on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.reconciler.set_rules(rules);
     }
 
     /// Takes in a sighting; what was seen before unchanged decides nothing.
@@ -226,6 +237,10 @@ fn content_of(seen: &Sighting) -> u128 {
         body.push_str(key_type.name());
         body.push('=');
         body.push_str(value);
+        body.push('\n');
+    }
+    for said in [seen.vendor, seen.description, seen.runs_on.as_deref().unwrap_or_default()] {
+        body.push_str(said);
         body.push('\n');
     }
     body.push_str(&site_name(seen.site));

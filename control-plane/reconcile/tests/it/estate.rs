@@ -56,6 +56,7 @@ impl Memory {
                 ObservationWrite::New(record)
                 | ObservationWrite::Moved(record)
                 | ObservationWrite::Reassigned(record)
+                | ObservationWrite::Dated(record)
                 | ObservationWrite::Next { record, .. } => record,
             };
             self.observations.insert(record.number, record.clone());

@@ -83,7 +83,7 @@ pub async fn list(
     ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now"),
     ("if-none-match" = Option<String>, Header, description = "The `etag` of an answer that the caller has")),
     responses((status = 200, body = ItemView, headers(("etag" = String, description = "Changes when the answer does"))),
-        (status = 304, description = "The answer is the one that `if-none-match` names"), (status = 308, description = "The item was merged; the header `location` names its survivor"),
+        (status = 304, description = "The answer is the one that `if-none-match` names"), (status = 307, description = "The item was merged; the header `location` names what is left. A merge can be taken back"),
         (status = "default", body = Problem)))]
 pub async fn show(
     State(app): State<App>,
@@ -101,7 +101,7 @@ pub async fn show(
         app.items.item(asked, at).await?.ok_or_else(|| ApiError::not_found("item", &text))?;
     if item.id != asked {
         let at = at_text.map(|at| format!("?at={at}")).unwrap_or_default();
-        return Ok(Redirect::permanent(&format!("/api/v1/items/{}{at}", item.id)).into_response());
+        return Ok(Redirect::temporary(&format!("/api/v1/items/{}{at}", item.id)).into_response());
     }
     conditional::answer(&headers, &ItemView::from(&item))
 }

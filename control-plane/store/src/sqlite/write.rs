@@ -288,6 +288,14 @@ fn observations(connection: &Connection, names: &mut Names, decision: &Decision)
                 update_body.execute(params![record.number, buffer])?;
             }
             ObservationWrite::Moved(record) => update_observation(connection, record)?,
+            ObservationWrite::Dated(record) => {
+                update_observation(connection, record)?;
+                connection
+                    .prepare_cached("UPDATE observation SET first_seen = ?2 WHERE number = ?1")?
+                    .execute(params![record.number, record.first_seen.millis()])?;
+                buffer = encoded(names, record, buffer);
+                update_body.execute(params![record.number, buffer])?;
+            }
             ObservationWrite::Reassigned(record) => {
                 update_observation(connection, record)?;
                 connection
