@@ -66,8 +66,8 @@ pub(super) fn guard(target: &Target) -> Option<Guard> {
         guard.bytes(engine.as_bytes());
     }
     let is_there = !containerd::places(target, &mut troubles).is_empty()
+        || !storage::places(target, &mut troubles).is_empty()
         || !troubles.is_empty()
-        || !storage::places(target).is_empty()
         || std::fs::metadata(target.path(DOCKERS)).is_ok();
     (!is_there).then(|| guard.finish())
 }
@@ -87,7 +87,7 @@ struct Findings {
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut findings = Findings::default();
-    for place in storage::places(target) {
+    for place in storage::places(target, &mut findings.troubles) {
         read_storage(target, &place, run, &mut findings);
     }
     for place in containerd::places(target, &mut findings.troubles) {
@@ -130,6 +130,7 @@ fn read_storage(
         Err(error) => return findings.refuse(&place.graph_root, &error),
     };
     findings.is_present("podman");
+    findings.troubles.extend(store.troubles);
     if store.is_sqlite && !store.containers.is_empty() {
         run.failed(
             format!("labels, ports and networks of the containers in {}", place.graph_root),

@@ -126,13 +126,9 @@ pub(super) fn places(target: &Target, troubles: &mut Troubles) -> Vec<Place> {
 
 /// Takes the folders from the configuration.
 fn configure(target: &Target, place: &mut Place, troubles: &mut Troubles) {
-    let parse = |bytes: &[u8]| {
-        let text = std::str::from_utf8(bytes).map_err(troubles::malformed)?;
-        // Only the words: the rest of the message repeats lines, and those of registries hold passwords.
-        toml::from_str(text).map_err(|error| troubles::malformed(error.message()))
-    };
     let path = target.path(CONFIGURATION);
-    let said: Configuration = troubles.parsed(&path, FILE_BYTES_MAX, parse).unwrap_or_default();
+    let said: Configuration =
+        troubles.parsed(&path, FILE_BYTES_MAX, troubles::toml).unwrap_or_default();
     for (folder, said) in [(&mut place.root, said.root), (&mut place.state, said.state)] {
         if let Some(said) = said.filter(|path| path.starts_with('/')) {
             *folder = said;
@@ -228,7 +224,7 @@ fn tell_task(
     if !target.is_live() {
         return;
     }
-    let Some(pid) = noted_process(&target.below(bundle, "init.pid"), troubles) else { return };
+    let Some(pid) = troubles.process(&target.below(bundle, "init.pid")) else { return };
     let life = pid.map_or(Life::Ended, |pid| alive::life(target, pid, id));
     container.pid = pid.filter(|_| life != Life::Ended);
     let state = match life {
@@ -237,22 +233,6 @@ fn tell_task(
         Life::Ended => "exited",
     };
     container.state = Some(state.to_owned());
-}
-
-/// The first process of a task as its shim noted it: `Some(None)` when it noted none, `None` when that is not known.
-fn noted_process(path: &Path, troubles: &mut Troubles) -> Option<Option<u64>> {
-    let parse = |bytes: &[u8]| {
-        let text = std::str::from_utf8(bytes).map_err(troubles::malformed)?;
-        text.trim().parse().map_err(troubles::malformed)
-    };
-    match files::read_whole(path, files::VALUE_BYTES_MAX).and_then(|bytes| parse(&bytes)) {
-        Ok(pid) => Some(Some(pid)),
-        Err(error) if files::refusal(&error) == Refusal::NotFound => Some(None),
-        Err(error) => {
-            troubles.add(path.display().to_string(), error);
-            None
-        }
-    }
 }
 
 /// The id, with its namespace where it may be another's too.
@@ -505,20 +485,6 @@ mod tests {
         let listed = places(&target, &mut Troubles::default())[0].read(&target).unwrap();
         assert_eq!(listed.containers.len(), 1);
         assert!(!listed.troubles.is_empty());
-    }
-
-    #[test]
-    fn a_process_that_is_noted_in_a_torn_file_is_not_taken_for_one_that_ended() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("init.pid");
-        let mut troubles = Troubles::default();
-        assert_eq!(noted_process(&path, &mut troubles), Some(None));
-        std::fs::write(&path, "4711\n").unwrap();
-        assert_eq!(noted_process(&path, &mut troubles), Some(Some(4711)));
-        assert!(troubles.is_empty());
-        std::fs::write(&path, "47\0").unwrap();
-        assert_eq!(noted_process(&path, &mut troubles), None);
-        assert!(!troubles.is_empty());
     }
 
     #[test]

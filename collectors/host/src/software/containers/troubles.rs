@@ -50,6 +50,22 @@ impl Troubles {
         }
     }
 
+    /// The process that an engine noted in a file: `Some(None)` when it noted none, `None` when that is not known.
+    pub(super) fn process(&mut self, path: &Path) -> Option<Option<u64>> {
+        let parse = |bytes: &[u8]| {
+            let text = std::str::from_utf8(bytes).map_err(malformed)?;
+            text.trim().parse().map_err(malformed)
+        };
+        match files::read_whole(path, files::VALUE_BYTES_MAX).and_then(|bytes| parse(&bytes)) {
+            Ok(process) => Some(Some(process)),
+            Err(error) if files::refusal(&error) == Refusal::NotFound => Some(None),
+            Err(error) => {
+                self.add(path.display().to_string(), error);
+                None
+            }
+        }
+    }
+
     /// Adds all of others.
     pub(super) fn extend(&mut self, others: Self) {
         self.further += others.further;
@@ -90,6 +106,13 @@ pub(super) fn malformed(why: impl std::fmt::Display) -> io::Error {
 /// JSON in what was read.
 pub(super) fn json<T: for<'de> serde::Deserialize<'de>>(bytes: &[u8]) -> io::Result<T> {
     serde_json::from_slice(bytes).map_err(malformed)
+}
+
+/// TOML in what was read.
+pub(super) fn toml<T: serde::de::DeserializeOwned>(bytes: &[u8]) -> io::Result<T> {
+    let text = std::str::from_utf8(bytes).map_err(malformed)?;
+    // Only the words: the rest of the message repeats lines, and those of registries hold passwords.
+    ::toml::from_str(text).map_err(|error| malformed(error.message()))
 }
 
 /// The reason that an error is told with.
@@ -148,5 +171,19 @@ mod tests {
         let expected =
             [CoverageReason::LimitReached, CoverageReason::Malformed, CoverageReason::Malformed];
         assert_eq!(reasons, expected);
+    }
+
+    #[test]
+    fn a_process_that_is_noted_in_a_torn_file_is_not_taken_for_one_that_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("init.pid");
+        let mut troubles = Troubles::default();
+        assert_eq!(troubles.process(&path), Some(None));
+        std::fs::write(&path, "4711\n").unwrap();
+        assert_eq!(troubles.process(&path), Some(Some(4711)));
+        assert!(troubles.is_empty());
+        std::fs::write(&path, "47\0").unwrap();
+        assert_eq!(troubles.process(&path), None);
+        assert!(!troubles.is_empty());
     }
 }
