@@ -96,7 +96,7 @@ pub(super) fn spool(findings: &mut Findings, state: &Path, config: Option<&Confi
 /// What is not looked at, and which right would mend it.
 pub(super) async fn rights(findings: &mut Findings, config: Option<&Config>) {
     let root = config.map_or_else(|| "/".into(), |config| config.root.value.clone());
-    let target = Target { id: "doctor".into(), site: String::new(), root };
+    let target = Target { id: "doctor".into(), site: String::new(), root, remote: None };
     for collector in COLLECTORS {
         let manifest = collector.manifest();
         let mut unseen_count = 0;
