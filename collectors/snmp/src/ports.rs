@@ -53,6 +53,12 @@ impl Ports {
         ports
     }
 
+    /// Ports of any tables.
+    #[cfg(test)]
+    pub(crate) fn of(names: &Table, descriptions: &Table) -> Self {
+        Self { names: names_of(names, descriptions), bridge: BTreeMap::new() }
+    }
+
     /// The name of an interface.
     #[must_use]
     pub(crate) fn name(&self, index: u32) -> Option<&str> {

@@ -5,6 +5,8 @@
 pub(crate) mod addresses;
 pub(crate) mod components;
 pub(crate) mod forwarding;
+#[cfg(test)]
+mod hostile;
 pub(crate) mod host;
 pub(crate) mod identity;
 pub(crate) mod interfaces;

@@ -118,7 +118,7 @@ pub(crate) fn product(object: &[u32], description: &str) -> Product {
         let after = |mark: &Option<String>, ends: &[char]| {
             mark.as_deref().and_then(|mark| word_after(description, mark, ends))
         };
-        product.version = product.version.or_else(|| after(&rule.version_after, &[',', ' ', ';', ')']));
+        product.version = product.version.or_else(|| after(&rule.version_after, &[',', ' ', ';']));
         product.model = product.model.or_else(|| after(&rule.model_after, &[',', ' ', ';']));
         let at = |place: &mut Option<Vec<u32>>, text: &Option<String>| {
             if place.is_none() {
@@ -137,6 +137,8 @@ pub(crate) fn product(object: &[u32], description: &str) -> Product {
 fn word_after(text: &str, mark: &str, ends: &[char]) -> Option<String> {
     let (_, rest) = text.split_once(mark)?;
     let word = rest.trim_start().split(ends).next().unwrap_or_default();
+    // A bracket that was opened before the mark ends there too.
+    let word = if word.contains('(') { word } else { word.trim_end_matches(')') };
     let word: String = word.chars().take(VERSION_LENGTH_MAX).collect();
     (!word.is_empty()).then_some(word)
 }
@@ -155,7 +157,7 @@ mod tests {
         let file: File = toml::from_str(include_str!("vendors.toml")).unwrap();
         assert!(file.rule.len() > 60, "{}", file.rule.len());
         for rule in file.rule {
-            assert!(rule.source.len() > 8, "{rule:?}");
+            assert!(rule.source.len() > 6, "{rule:?}");
             assert!(rule.object.is_some() || !rule.contains.is_empty(), "{rule:?}");
             let kind = rule.device_type.as_deref();
             assert!(kind.is_none_or(|kind| DEVICE_TYPES.contains(&kind)), "{rule:?}");

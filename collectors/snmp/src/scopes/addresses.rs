@@ -83,3 +83,13 @@ fn observe(ports: &Ports, new: &Table, old: &Table) -> Vec<Observation> {
     });
     seen.collect()
 }
+
+/// What any tables give.
+#[cfg(test)]
+pub(super) fn hostile(
+    (names, descriptions): (&Table, &Table),
+    one: &Table,
+    other: &Table,
+) -> Vec<Observation> {
+    observe(&Ports::of(names, descriptions), one, other)
+}

@@ -156,7 +156,7 @@ fn class_name(class: u64) -> &'static str {
     }
 }
 
-fn observe(parts: &Table) -> Vec<Observation> {
+pub(super) fn observe(parts: &Table) -> Vec<Observation> {
     let positions = positions(parts);
     let kinds: BTreeMap<u32, Kind> = parts
         .rows()

@@ -223,6 +223,26 @@ fn entry(
     })
 }
 
+/// What any tables give.
+#[cfg(test)]
+pub(super) fn hostile_vlans(
+    (names, descriptions): (&Table, &Table),
+    one: &Table,
+    other: &Table,
+) -> Vec<Observation> {
+    observe_vlans(&Ports::of(names, descriptions), one, other, other)
+}
+
+/// What any tables give.
+#[cfg(test)]
+pub(super) fn hostile_entries(
+    (names, descriptions): (&Table, &Table),
+    one: &Table,
+    other: &Table,
+) -> Vec<Observation> {
+    observe_entries(&Ports::of(names, descriptions), one, other, &databases(other))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -281,6 +281,20 @@ pub(crate) fn mask_length(octets: &[u8]) -> Option<u32> {
     (mask.leading_ones() == mask.count_ones()).then(|| mask.count_ones())
 }
 
+/// What any tables give.
+#[cfg(test)]
+pub(super) fn hostile(one: &Table, two: &Table, three: &Table, four: &Table) -> Vec<Observation> {
+    observe(&Tables {
+        ports: Ports::of(one, two),
+        basic: one.clone(),
+        more: two.clone(),
+        addresses_old: three.clone(),
+        addresses: four.clone(),
+        stack: three.clone(),
+        duplex: four.clone(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

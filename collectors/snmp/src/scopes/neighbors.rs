@@ -236,6 +236,19 @@ fn cdp_neighbor(ports: &Ports, (name, device): (&str, &str), row: &Row, site: &R
     seen
 }
 
+/// What any tables give.
+#[cfg(test)]
+pub(super) fn hostile(
+    (names, descriptions): (&Table, &Table),
+    (one, other): (&Table, &Table),
+    site: &Realm,
+) -> Vec<Observation> {
+    let ports = Ports::of(names, descriptions);
+    let mut found = observe_lldp(&ports, one, other, &addresses_of(one), site);
+    found.extend(observe_cdp(&ports, other, site));
+    found
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -29,7 +29,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
     view.coverage_of(count, "peers by BGP or OSPF")
 }
 
-fn observe(bgp: &Table, ospf: &Table, site: &Realm) -> Vec<Observation> {
+pub(super) fn observe(bgp: &Table, ospf: &Table, site: &Realm) -> Vec<Observation> {
     let by_bgp = bgp.rows().filter_map(|(index, row)| {
         let address = four(index)?;
         let seen = peer("bgp", address, row.octets(1), site)

@@ -66,7 +66,7 @@ pub(crate) async fn collect_supplies(view: &mut View<'_>, run: &mut Run<'_>) -> 
     view.coverage_of(count, "supplies of a printer")
 }
 
-fn observe_supplies(supplies: &Table) -> Vec<Observation> {
+pub(super) fn observe_supplies(supplies: &Table) -> Vec<Observation> {
     let mut found = Vec::new();
     for (index, row) in supplies.rows() {
         let number = crate::oid::text(index);

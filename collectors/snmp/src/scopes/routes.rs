@@ -171,6 +171,17 @@ fn kind_name(number: u64) -> &'static str {
     }
 }
 
+/// What any tables give.
+#[cfg(test)]
+pub(super) fn hostile((names, descriptions): (&Table, &Table), one: &Table) -> Vec<Observation> {
+    let ports = Ports::of(names, descriptions);
+    let read = |read: fn(&[u32], &Row) -> Option<Route>| -> Vec<Route> {
+        one.rows().filter_map(|(index, row)| read(index, row)).collect()
+    };
+    let found = [read(modern), read(old), read(oldest)].map(|routes| observe(&ports, &routes));
+    found.into_iter().flat_map(BTreeMap::into_values).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,11 +68,17 @@ fn value_of(row: &Row) -> Option<f64> {
     let raw = raw.filter(|value| value.unsigned_abs() < 1_000_000_000)?;
     let scale = i32::try_from(row.signed(2).unwrap_or(9)).ok().filter(|scale| (1..=17).contains(scale))?;
     let decimals = i32::try_from(row.signed(3).unwrap_or(0)).ok().filter(|at| (-8..=9).contains(at))?;
-    let value = f64::from(raw) * 10_f64.powi((scale - 9) * 3 - decimals);
+    let exponent = (scale - 9) * 3 - decimals;
+    // Dividing by a whole power of ten keeps 3300 thousandths at 3.3.
+    let value = if exponent < 0 {
+        f64::from(raw) / 10_f64.powi(-exponent)
+    } else {
+        f64::from(raw) * 10_f64.powi(exponent)
+    };
     value.is_finite().then_some(value)
 }
 
-fn observe(sensors: &Table, places: &Table) -> Vec<Observation> {
+pub(super) fn observe(sensors: &Table, places: &Table) -> Vec<Observation> {
     let positions: BTreeMap<u32, String> = positions(places);
     let mut found = Vec::new();
     for (index, row) in sensors.rows() {

@@ -364,7 +364,7 @@ fn aes_vector(boots: u32, time: u32, salt: [u8; SALT_OCTETS]) -> [u8; 16] {
 
 fn cfb_encrypt<C>(key: &[u8], vector: &[u8], content: &mut [u8])
 where
-    C: aes::cipher::BlockEncryptMut + aes::cipher::BlockCipher + aes::cipher::KeyInit,
+    C: BlockEncryptMut + aes::cipher::BlockCipher + aes::cipher::KeyInit,
 {
     if let Ok(cipher) = cfb_mode::Encryptor::<C>::new_from_slices(key, vector) {
         cipher.encrypt(content);
@@ -373,7 +373,7 @@ where
 
 fn cfb_decrypt<C>(key: &[u8], vector: &[u8], content: &mut [u8]) -> bool
 where
-    C: aes::cipher::BlockEncryptMut + aes::cipher::BlockCipher + aes::cipher::KeyInit,
+    C: BlockEncryptMut + aes::cipher::BlockCipher + aes::cipher::KeyInit,
 {
     match cfb_mode::Decryptor::<C>::new_from_slices(key, vector) {
         Ok(cipher) => {

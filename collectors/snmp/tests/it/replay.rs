@@ -1,0 +1,1 @@
+//! Recordings of real devices, scrubbed: what each scope makes of them.
