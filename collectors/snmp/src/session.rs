@@ -103,8 +103,10 @@ pub struct Session {
     deadline: Option<Instant>,
     /// Requests that were sent, repeated ones too.
     requests_count: u64,
-    /// Whether answers came with numbers that were never asked.
+    /// Whether the agent answers with numbers that were never asked.
     has_odd_ids: bool,
+    /// An answer with such a number, to be taken when no better one comes.
+    odd: Option<Vec<u8>>,
 }
 
 /// What became of a datagram.
@@ -151,6 +153,7 @@ impl Session {
             deadline: None,
             requests_count: 0,
             has_odd_ids: false,
+            odd: None,
         })
     }
 
@@ -238,6 +241,7 @@ impl Session {
         if end <= begin {
             return Err(Failure::OutOfTime);
         }
+        self.forget_odd();
         for _ in 0..=CORRECTIONS_MAX {
             let bytes = self.request(operation, names);
             self.socket.send(&bytes).await.map_err(Failure::Network)?;
@@ -260,7 +264,10 @@ impl Session {
             match timeout_at(end, self.socket.readable()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => return Err(Failure::Network(error)),
-                Err(_) => return Err(self.nothing(garbage)),
+                Err(_) => {
+                    let odd = self.take_odd(take);
+                    return odd.map(Some).ok_or_else(|| self.nothing(garbage));
+                }
             }
             let step = SCRATCH.with_borrow_mut(|scratch| self.receive(scratch, take));
             match step {
@@ -387,9 +394,31 @@ impl Session {
             return Step::Again(None);
         }
         // The socket takes answers of this agent only, and one request is open: some agents answer with a number
-        // of their own making, and would otherwise never be heard.
+        // of their own making, and would otherwise never be heard. The first time, a right one is waited for.
+        if self.has_odd_ids {
+            return Step::Done(take(&pdu));
+        }
+        self.odd = Some(datagram.to_vec());
+        Step::Again(None)
+    }
+
+    /// Takes the answer with a wrong number, since no other came.
+    fn take_odd<T>(&mut self, take: &mut (dyn FnMut(&Pdu<'_>) -> T + Send)) -> Option<T> {
+        let datagram = self.odd.take()?;
+        let Ok(Message::Community { pdu, .. }) = Message::read(&datagram) else { return None };
         self.has_odd_ids = true;
-        Step::Done(take(&pdu))
+        Some(take(&pdu))
+    }
+
+    /// Where numbers say nothing, what is still there from earlier must not be taken for the next answer.
+    fn forget_odd(&mut self) {
+        self.odd = None;
+        if self.has_odd_ids {
+            SCRATCH.with_borrow_mut(|scratch| {
+                let left = (0..DATAGRAMS_MAX).take_while(|_| self.socket.try_recv(scratch).is_ok());
+                left.count()
+            });
+        }
     }
 
     /// Whether a number is that of a request that this session sent before the open one.

@@ -2,7 +2,7 @@
 //!
 //! Invariants: every answer brings each column forward or ends it, so that no agent can keep a walk going round; what
 //! comes twice or backwards ends its column as malformed. How many variables are asked for at once is learned per
-//! device: doubled while answers come, halved when they are too big, garbage or lost, and never again raised to a
+//! device: doubled while answers come, halved when they are too big, garbage or lost again and again, and never again raised to a
 //! number that was lost.
 //!
 //! Deliberately not here: what the variables mean (`table`, `scopes`).
@@ -148,8 +148,10 @@ pub async fn walk(
                 if misses > session.timing().retries {
                     return End::Failed(failure);
                 }
-                // A long answer is lost more easily than a short one.
-                tuning.lost();
+                // A single loss is chance; after two, a long answer is lost more easily than a short one.
+                if misses >= session.timing().retries.min(2) {
+                    tuning.lost();
+                }
                 continue;
             }
             Err(failure) => return End::Failed(failure),
@@ -251,21 +253,22 @@ fn absorb(
         if column.is_done {
             continue;
         }
-        let below = oid::below(name, &column.root).filter(|_| value != ValueRef::EndOfView);
-        let Some(rest) = below else {
+        outcome.has_advanced = true;
+        if value == ValueRef::EndOfView {
             column.is_done = true;
-            outcome.has_advanced = true;
             continue;
-        };
+        }
         if oid::compare(name, &column.at) != Ordering::Greater {
             column.is_done = true;
             outcome.is_backwards = true;
-            outcome.has_advanced = true;
             continue;
         }
+        let Some(rest) = oid::below(name, &column.root) else {
+            column.is_done = true;
+            continue;
+        };
         column.at.clear();
         column.at.extend_from_slice(name);
-        outcome.has_advanced = true;
         if !take(column.number, rest, value) {
             outcome.is_full = true;
             break;

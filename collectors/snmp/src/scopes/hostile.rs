@@ -25,8 +25,8 @@ fn value() -> impl Strategy<Value = Value> {
 }
 
 fn table() -> impl Strategy<Value = Table> {
-    let row = proptest::collection::btree_map(0_u32..21, value(), 0..21).prop_map(Row);
-    proptest::collection::btree_map(proptest::collection::vec(arc(), 0..24), row, 0..8).prop_map(Table)
+    let row = proptest::collection::btree_map(1_u32..21, value(), 0..12).prop_map(Row);
+    proptest::collection::btree_map(proptest::collection::vec(arc(), 0..18), row, 0..5).prop_map(Table)
 }
 
 fn check(scope: &str, seen: Vec<Observation>) {

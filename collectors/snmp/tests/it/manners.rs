@@ -125,7 +125,8 @@ async fn noise_and_floods_end_in_a_clear_error() {
     let (error, took) = refusal(Manner::Noise).await;
     assert!(error.to_string().contains("no SNMP message"), "{error}");
     assert!(took < Duration::from_secs(4), "{took:?}");
-    let (_, took) = refusal(Manner::Floods).await;
+    let (error, took) = refusal(Manner::Floods).await;
+    assert!(error.to_string().contains("it floods"), "{error}");
     assert!(took < Duration::from_secs(4), "{took:?}");
 }
 
@@ -134,10 +135,9 @@ async fn a_port_that_nothing_listens_on_is_told_at_once() {
     let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let address = socket.local_addr().unwrap();
     drop(socket);
-    let begin = Instant::now();
     let error = look_at(address, "2c", "identity").await.unwrap_err();
-    assert!(matches!(error, CollectError::Unreachable { .. }), "{error}");
-    assert!(begin.elapsed() < Duration::from_millis(250));
+    let CollectError::Unreachable { source, .. } = error else { panic!("{error}") };
+    assert_eq!(source.kind(), std::io::ErrorKind::ConnectionRefused);
 }
 
 #[tokio::test]
