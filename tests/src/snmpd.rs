@@ -89,24 +89,44 @@ impl Agents {
         let first = addresses.first().context("agents need an address")?;
         // Free on the first address; the others are taken by nothing but these agents.
         let port = UdpSocket::bind((first.as_str(), 0))?.local_addr()?.port();
-        let mut processes = Vec::new();
-        for (number, some) in addresses.chunks(ADDRESSES_OF_ONE).enumerate() {
+        let mut agents = Self { processes: Vec::new(), port, addresses: addresses.to_vec() };
+        agents.spawn(folder).await?;
+        Ok(agents)
+    }
+
+    /// Ends the processes and starts them again on the same addresses, with what they keep of themselves.
+    ///
+    /// # Errors
+    /// When they do not answer again.
+    pub async fn restart(&mut self, folder: &Path) -> Result<()> {
+        for process in &mut self.processes {
+            process.stop().await?;
+        }
+        self.processes.clear();
+        self.spawn(folder).await
+    }
+
+    async fn spawn(&mut self, folder: &Path) -> Result<()> {
+        for (number, some) in self.addresses.chunks(ADDRESSES_OF_ONE).enumerate() {
             let own = folder.join(format!("snmpd-{number}"));
             std::fs::create_dir_all(own.join("persistent"))?;
             let file = own.join("snmpd.conf");
-            std::fs::write(&file, configuration(some, port)?)?;
+            std::fs::write(&file, configuration(some, self.port)?)?;
             let file = file.to_str().context("the folder is no text")?;
             let persistent = format!("SNMP_PERSISTENT_DIR={}", own.join("persistent").display());
-            let arguments = [&persistent, "MIBS=", "/usr/sbin/snmpd", "-f", "-Lo", "-I", "-smux", "-C", "-c", file];
+            let program = program();
+            let program = program.to_str().context("the program is no text")?;
+            let arguments =
+                [&persistent, "MIBS=", program, "-f", "-Lo", "-I", "-smux", "-C", "-c", file];
             let env = Path::new("/usr/bin/env");
-            processes.push(Process::start(env, &arguments, &own.join("log"))?);
+            self.processes.push(Process::start(env, &arguments, &own.join("log"))?);
         }
-        let mut agents = Self { processes, port, addresses: addresses.to_vec() };
-        let every: Vec<String> = addresses.chunks(ADDRESSES_OF_ONE).filter_map(|some| some.last().cloned()).collect();
-        for address in every {
-            agents.wait(&address).await?;
+        let chunks = self.addresses.chunks(ADDRESSES_OF_ONE);
+        let last: Vec<String> = chunks.filter_map(|some| some.last().cloned()).collect();
+        for address in last {
+            self.wait(&address).await?;
         }
-        Ok(agents)
+        Ok(())
     }
 
     /// Waits until the agent at that address answers.

@@ -330,7 +330,8 @@ mod tests {
         let name = crate::oid::encoded(&[1, 3, 6, 1, 2, 1, 2]);
         let bulk = Operation::GetBulk { max_repetitions: 50 };
         let request = community_request(Version::V2c, b"public", bulk, i32::MAX, &[&name]);
-        let Message::Community { version, community, pdu } = Message::read(&request).unwrap() else {
+        let Message::Community { version, community, pdu } = Message::read(&request).unwrap()
+        else {
             panic!("a community");
         };
         assert_eq!((version, community), (Version::V2c, &b"public"[..]));

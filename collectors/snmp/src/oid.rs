@@ -120,7 +120,8 @@ mod tests {
 
     #[test]
     fn the_order_is_that_of_the_numbers() {
-        let order = |one: u32, other: u32| compare(&encoded(&[1, 3, one]), &encoded(&[1, 3, other]));
+        let order =
+            |one: u32, other: u32| compare(&encoded(&[1, 3, one]), &encoded(&[1, 3, other]));
         assert_eq!(order(16_383, 16_384), Ordering::Less);
         assert_eq!(order(127, 128), Ordering::Less);
         assert_eq!(order(u32::MAX, 1), Ordering::Greater);

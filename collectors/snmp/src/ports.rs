@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(crate) const INTERFACES_MAX: usize = 20_000;
 
 /// `ifXTable`: `ifName`.
-const NAMES: TableOf = TableOf { name: "ifName", entry: &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1], columns: &[1] };
+const NAMES: TableOf =
+    TableOf { name: "ifName", entry: &[1, 3, 6, 1, 2, 1, 31, 1, 1, 1], columns: &[1] };
 /// `ifTable`: `ifDescr`.
 const DESCRIPTIONS: TableOf =
     TableOf { name: "ifDescr", entry: &[1, 3, 6, 1, 2, 1, 2, 2, 1], columns: &[2] };
@@ -142,7 +143,8 @@ mod tests {
     #[test]
     fn every_interface_has_a_name_of_its_own() {
         let names = table(1, &[(1, "Gi0/1"), (3, ""), (4, "Port"), (5, "Port")]);
-        let descriptions = table(2, &[(1, "GigabitEthernet0/1"), (2, "Vlan1"), (3, "\x1b"), (5, "P")]);
+        let descriptions =
+            table(2, &[(1, "GigabitEthernet0/1"), (2, "Vlan1"), (3, "\x1b"), (5, "P")]);
         let found: Vec<(u32, String)> = names_of(&names, &descriptions).into_iter().collect();
         let expected = [(1, "Gi0/1"), (2, "Vlan1"), (3, "3"), (4, "Port #4"), (5, "Port #5")];
         assert_eq!(found, expected.map(|(index, name)| (index, name.to_owned())));

@@ -9,9 +9,9 @@
 use crate::access::{self, Access};
 use crate::memory::{self, Place, Remembered};
 use crate::session::{Failure, Session, Timing};
+use crate::table;
 use crate::usm::User;
 use crate::walk::Tuning;
-use crate::table;
 use collector::{CollectError, Remote, Target};
 use environment::SystemRandomness;
 use std::io;
@@ -167,8 +167,7 @@ struct Search<'r> {
 impl Search<'_> {
     async fn open(&self, access: Access) -> Result<Session, CollectError> {
         let timing = Timing { retries: self.timing.retries.min(PROBE_RETRIES), ..self.timing };
-        let opened =
-            Session::open(self.address, Arc::new(access), timing, &SystemRandomness).await;
+        let opened = Session::open(self.address, Arc::new(access), timing, &SystemRandomness).await;
         let mut session = opened.map_err(|error| unreachable(self.remote, error))?;
         session.end_at(self.end);
         Ok(session)

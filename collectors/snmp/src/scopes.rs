@@ -5,9 +5,9 @@
 pub(crate) mod addresses;
 pub(crate) mod components;
 pub(crate) mod forwarding;
+pub(crate) mod host;
 #[cfg(test)]
 mod hostile;
-pub(crate) mod host;
 pub(crate) mod identity;
 pub(crate) mod interfaces;
 pub(crate) mod neighbors;
@@ -151,7 +151,11 @@ pub(crate) const SCOPES: &[ScopeDeclaration] = &[
 ];
 
 /// Looks at the scope of that name; `None` when there is none.
-pub(crate) async fn collect(scope: &str, view: &mut View<'_>, run: &mut Run<'_>) -> Option<Coverage> {
+pub(crate) async fn collect(
+    scope: &str,
+    view: &mut View<'_>,
+    run: &mut Run<'_>,
+) -> Option<Coverage> {
     Some(match scope {
         "identity" => identity::collect(view, run).await,
         "interfaces" => interfaces::collect(view, run).await,

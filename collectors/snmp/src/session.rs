@@ -77,7 +77,9 @@ pub enum Failure {
     #[error("authentication succeeded, the privacy password or protocol is wrong")]
     WrongPrivacy,
     /// It vouched for its clock with the authentication key, and then said nothing to what was encrypted.
-    #[error("authentication succeeded and encrypted requests stay unanswered: the privacy password or protocol is wrong")]
+    #[error(
+        "authentication succeeded and encrypted requests stay unanswered: the privacy password or protocol is wrong"
+    )]
     PrivacyUnheard,
     /// Answers come with less security, or the clock cannot be agreed on.
     #[error("its answers are not to be believed: {0}")]
@@ -440,8 +442,7 @@ impl Session {
                 let keys = Arc::new(user.keys(&engine_id));
                 // Without authentication nobody can vouch for the clock, and nobody needs it.
                 let is_trusted = user.auth.is_none();
-                self.engine =
-                    Some(Engine {
+                self.engine = Some(Engine {
                     id: engine_id,
                     boots,
                     time,

@@ -3,11 +3,11 @@
 //! Invariants: a table has at most [`VARIABLES_MAX`] values and [`OCTETS_MAX`] octets; a row that lacks a column is
 //! kept; the index is given as numbers, as hostile as everything else.
 
+use crate::message::Operation;
 use crate::oid::{self, Arcs};
 use crate::session::{Failure, Session};
 use crate::value::{Value, ValueRef};
 use crate::walk::{self, COLUMNS_MAX, End, Tuning};
-use crate::message::Operation;
 use std::collections::BTreeMap;
 
 /// The most values of one table; a core router's forwarding table of 100,000 addresses stays below it.
@@ -187,7 +187,8 @@ mod tests {
         let mut gathering = Gathering { most: 2, ..Gathering::default() };
         assert!(gathering.take(1, &[1], ValueRef::Integer(1)));
         assert!(!gathering.take(1, &[2], ValueRef::Integer(1)));
-        let mut gathering = Gathering { most: 100, octets: OCTETS_MAX - 10, ..Gathering::default() };
+        let mut gathering =
+            Gathering { most: 100, octets: OCTETS_MAX - 10, ..Gathering::default() };
         assert!(!gathering.take(1, &[1], ValueRef::Integer(1)));
     }
 }

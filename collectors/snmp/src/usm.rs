@@ -103,7 +103,8 @@ impl Engine {
 
     /// Takes over what an authenticated message says of the engine's clock.
     pub fn learn(&mut self, boots: u32, time: u32, now: Instant) {
-        let is_newer = (u64::from(boots), u64::from(time)) > (u64::from(self.boots), self.time_at(now));
+        let is_newer =
+            (u64::from(boots), u64::from(time)) > (u64::from(self.boots), self.time_at(now));
         if is_newer || !self.is_trusted {
             (self.boots, self.time, self.at, self.is_trusted) = (boots, time, now, true);
         }

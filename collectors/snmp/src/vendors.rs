@@ -87,9 +87,10 @@ fn numbers(text: &str) -> Option<Vec<u32>> {
 
 impl Rule {
     fn holds(&self, object: &[u32], description: &str) -> bool {
-        let object_holds = self.object.as_deref().is_none_or(|wanted| {
-            numbers(wanted).is_some_and(|wanted| object.starts_with(&wanted))
-        });
+        let object_holds = self
+            .object
+            .as_deref()
+            .is_none_or(|wanted| numbers(wanted).is_some_and(|wanted| object.starts_with(&wanted)));
         let contains = |part: &String| description.contains(&part.to_lowercase());
         object_holds && (self.contains.is_empty() || self.contains.iter().any(contains))
     }
@@ -148,8 +149,21 @@ mod tests {
     use super::*;
 
     const DEVICE_TYPES: [&str; 15] = [
-        "switch", "router", "firewall", "access_point", "wireless_controller", "load_balancer", "printer",
-        "ups", "pdu", "storage", "management_controller", "camera", "phone", "sensor", "appliance",
+        "switch",
+        "router",
+        "firewall",
+        "access_point",
+        "wireless_controller",
+        "load_balancer",
+        "printer",
+        "ups",
+        "pdu",
+        "storage",
+        "management_controller",
+        "camera",
+        "phone",
+        "sensor",
+        "appliance",
     ];
 
     #[test]
@@ -178,7 +192,8 @@ mod tests {
         assert_eq!(known("1.3.6.1.4.1.9.1.2114", asa), "Cisco|firewall|ASA|9.8(4)10");
         let switch = "Cisco IOS Software, C3560 Software (C3560-IPSERVICESK9-M), Version 12.2(55)SE5, RELEASE SOFTWARE";
         assert_eq!(known("1.3.6.1.4.1.9.1.564", switch), "Cisco||IOS|12.2(55)SE5");
-        let junos = "Juniper Networks, Inc. mx960 internet router, kernel JUNOS 15.1R6.7, Build date";
+        let junos =
+            "Juniper Networks, Inc. mx960 internet router, kernel JUNOS 15.1R6.7, Build date";
         assert_eq!(known("1.3.6.1.4.1.2636.1.1.1.2.21", junos), "Juniper|router|Junos|15.1R6.7");
         assert_eq!(known("1.3.6.1.4.1.99999.1", "unheard of"), "|||");
         assert!(product(&[1, 3, 6, 1, 4, 1, 8072, 3, 2, 10], "Linux web1 6.1.0").is_host);

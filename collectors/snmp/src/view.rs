@@ -54,7 +54,12 @@ impl<'t> View<'t> {
     }
 
     /// Reads a table up to so many values.
-    pub(crate) async fn table_up_to(&mut self, run: &mut Run<'_>, of: &TableOf, most: usize) -> Table {
+    pub(crate) async fn table_up_to(
+        &mut self,
+        run: &mut Run<'_>,
+        of: &TableOf,
+        most: usize,
+    ) -> Table {
         if self.is_silent {
             self.troubled.push(of.name);
             return Table::default();
@@ -124,9 +129,10 @@ impl<'t> View<'t> {
     pub(crate) fn coverage(&self) -> Coverage {
         match self.trouble {
             None => Coverage::complete(),
-            Some(reason) => {
-                Coverage::partial(reason, format!("not read to the end: {}", self.troubled.join(", ")))
-            }
+            Some(reason) => Coverage::partial(
+                reason,
+                format!("not read to the end: {}", self.troubled.join(", ")),
+            ),
         }
     }
 

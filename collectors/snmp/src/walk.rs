@@ -137,9 +137,7 @@ pub async fn walk(
             Version::V2c | Version::V3 => Operation::GetBulk { max_repetitions },
         };
         let asked = session
-            .attempt(misses, operation, &names, &mut |pdu| {
-                absorb(pdu, &mut columns, &open, take)
-            })
+            .attempt(misses, operation, &names, &mut |pdu| absorb(pdu, &mut columns, &open, take))
             .await;
         let outcome = match asked {
             Ok(outcome) => outcome,
@@ -220,12 +218,7 @@ fn judge(outcome: &Outcome, tuning: &mut Tuning, asked: u32) -> Verdict {
 }
 
 /// Takes one answer: variables come in the order of the columns, again and again.
-fn absorb(
-    pdu: &Pdu<'_>,
-    columns: &mut [Column],
-    open: &[usize],
-    take: &mut Take<'_>,
-) -> Outcome {
+fn absorb(pdu: &Pdu<'_>, columns: &mut [Column], open: &[usize], take: &mut Take<'_>) -> Outcome {
     let mut outcome = Outcome { error: pdu.error_status, ..Outcome::default() };
     if pdu.error_status == NO_SUCH_NAME {
         // Version 1 says by this that a column has ended; which one, the index tells.
@@ -303,7 +296,10 @@ mod tests {
     }
 
     /// What an answer to a walk of 1.3.1 and 1.3.2 gives.
-    fn absorbed(error: (i64, i64), variables: &[(&[u32], i64)]) -> (Outcome, Vec<(usize, i64)>, Vec<bool>) {
+    fn absorbed(
+        error: (i64, i64),
+        variables: &[(&[u32], i64)],
+    ) -> (Outcome, Vec<(usize, i64)>, Vec<bool>) {
         let mut columns = columns_of(&[oid::encoded(&[1, 3, 1]), oid::encoded(&[1, 3, 2])]);
         let mut seen = Vec::new();
         let datagram = answer(error, variables);

@@ -144,7 +144,12 @@ fn peer_command(address: &str, port: u16, root: &[u32]) -> Command {
 }
 
 /// The peer's cost; `each` is how many variables a walk has.
-async fn peers(agents: &Agents, root: &'static [u32], (walks, at_once): (usize, usize), each: usize) -> Result<Cost> {
+async fn peers(
+    agents: &Agents,
+    root: &'static [u32],
+    (walks, at_once): (usize, usize),
+    each: usize,
+) -> Result<Cost> {
     let clock = SystemClock::default();
     let (cpu, begin) = (cpu_seconds(libc::RUSAGE_CHILDREN)?, clock.monotonic());
     let mut running = JoinSet::new();
@@ -152,8 +157,10 @@ async fn peers(agents: &Agents, root: &'static [u32], (walks, at_once): (usize, 
         if running.len() >= at_once {
             ended(running.join_next().await)?;
         }
-        let address = agents.addresses.get(number % agents.addresses.len()).context("no address")?;
-        let mut child = tokio::process::Command::from(peer_command(address, agents.port, root)).spawn()?;
+        let address =
+            agents.addresses.get(number % agents.addresses.len()).context("no address")?;
+        let mut child =
+            tokio::process::Command::from(peer_command(address, agents.port, root)).spawn()?;
         running.spawn(async move { child.wait().await });
     }
     while let Some(end) = running.join_next().await {

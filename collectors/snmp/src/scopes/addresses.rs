@@ -22,11 +22,8 @@ const BINDINGS: TableOf = TableOf {
     entry: &[1, 3, 6, 1, 2, 1, 4, 35, 1],
     columns: &[4, 6],
 };
-const BINDINGS_OLD: TableOf = TableOf {
-    name: "ipNetToMediaTable",
-    entry: &[1, 3, 6, 1, 2, 1, 4, 22, 1],
-    columns: &[2, 4],
-};
+const BINDINGS_OLD: TableOf =
+    TableOf { name: "ipNetToMediaTable", entry: &[1, 3, 6, 1, 2, 1, 4, 22, 1], columns: &[2, 4] };
 
 /// The number by which both tables say that a row no longer holds.
 const INVALID: u64 = 2;

@@ -4,8 +4,8 @@ use super::DEVICE;
 use crate::table::{Row, Table};
 use crate::view::{TableOf, View};
 use collector::Run;
-use model::classes::{device_module, fan, power_supply, stack_member, transceiver};
 use model::catalog::{Attribute, Class};
+use model::classes::{device_module, fan, power_supply, stack_member, transceiver};
 use model::run::CoverageReason;
 use model::{Coverage, Observation, RelationTarget, relationships};
 use std::collections::{BTreeMap, BTreeSet};
@@ -222,12 +222,9 @@ fn describe(seen: &mut Observation, kind: Kind, row: &Row) {
             (&power_supply::VENDOR, 12),
             (&power_supply::MODEL, 13),
         ],
-        Kind::Fan => &[
-            (&fan::DESCRIPTION, 2),
-            (&fan::NAME, 7),
-            (&fan::SERIAL_NUMBER, 11),
-            (&fan::MODEL, 13),
-        ],
+        Kind::Fan => {
+            &[(&fan::DESCRIPTION, 2), (&fan::NAME, 7), (&fan::SERIAL_NUMBER, 11), (&fan::MODEL, 13)]
+        }
         Kind::Transceiver => &[
             (&transceiver::DESCRIPTION, 2),
             (&transceiver::NAME, 7),

@@ -26,11 +26,8 @@ const ENTRIES: TableOf = TableOf {
     columns: &[2, 3],
 };
 /// `dot1dTpFdbTable`: without VLANs.
-const ENTRIES_PLAIN: TableOf = TableOf {
-    name: "dot1dTpFdbTable",
-    entry: &[1, 3, 6, 1, 2, 1, 17, 4, 3, 1],
-    columns: &[2, 3],
-};
+const ENTRIES_PLAIN: TableOf =
+    TableOf { name: "dot1dTpFdbTable", entry: &[1, 3, 6, 1, 2, 1, 17, 4, 3, 1], columns: &[2, 3] };
 /// `dot1qVlanCurrentTable`: filtering database, ports, ports without tag.
 const CURRENT: TableOf = TableOf {
     name: "dot1qVlanCurrentTable",
@@ -94,9 +91,9 @@ fn observe_vlans(ports: &Ports, fixed: &Table, current: &Table, cisco: &Table) -
         vlan.name = vlan.name.take().or_else(|| row.text(4));
     }
     let names = |numbers: BTreeSet<u32>| -> Vec<String> {
-        let names = numbers.into_iter().map(|port| {
-            ports.bridge_port(port).map_or_else(|| port.to_string(), str::to_owned)
-        });
+        let names = numbers
+            .into_iter()
+            .map(|port| ports.bridge_port(port).map_or_else(|| port.to_string(), str::to_owned));
         names.collect::<BTreeSet<String>>().into_iter().collect()
     };
     // Numbers from 1 to 4094 (IEEE 802.1Q).
@@ -154,10 +151,11 @@ fn databases(current: &Table) -> BTreeMap<u32, u32> {
             vlans.entry(database).or_default().insert(vlan);
         }
     }
-    let single = |(database, vlans): (u32, BTreeSet<u32>)| match vlans.into_iter().collect::<Vec<_>>()[..] {
-        [vlan] => Some((database, vlan)),
-        _ => None,
-    };
+    let single =
+        |(database, vlans): (u32, BTreeSet<u32>)| match vlans.into_iter().collect::<Vec<_>>()[..] {
+            [vlan] => Some((database, vlan)),
+            _ => None,
+        };
     vlans.into_iter().filter_map(single).collect()
 }
 
@@ -173,7 +171,8 @@ fn observe_entries(
         let Some((database, address)) = index.split_first() else { continue };
         let vlan = databases.get(database).unwrap_or(database);
         if let Some(mac) = mac_of_index(address)
-            && let Some(seen) = entry(ports, (&vlan.to_string(), &mac), (row.number(2), row.number(3)))
+            && let Some(seen) =
+                entry(ports, (&vlan.to_string(), &mac), (row.number(2), row.number(3)))
         {
             known.insert(mac);
             found.push(seen);
@@ -213,12 +212,12 @@ fn entry(
     let port = port.and_then(|port| u32::try_from(port).ok()).filter(|port| *port != 0);
     let Some(port) = port else { return Some(seen) };
     let name = ports.bridge_port(port);
-    let seen = seen.with(
-        &forwarding_entry::PORT,
-        name.map_or_else(|| port.to_string(), str::to_owned),
-    );
+    let seen =
+        seen.with(&forwarding_entry::PORT, name.map_or_else(|| port.to_string(), str::to_owned));
     Some(match name {
-        Some(name) => seen.relates(relationships::SEEN_ON, RelationTarget::Native(interface_key(name))),
+        Some(name) => {
+            seen.relates(relationships::SEEN_ON, RelationTarget::Native(interface_key(name)))
+        }
         None => seen,
     })
 }
@@ -268,7 +267,8 @@ mod tests {
             ]
             .into(),
         );
-        let found = observe_entries(&Ports::default(), &entries, &Table::default(), &BTreeMap::new());
+        let found =
+            observe_entries(&Ports::default(), &entries, &Table::default(), &BTreeMap::new());
         let macs: Vec<_> = found.iter().map(|seen| seen.native_key.as_str()).collect();
         assert_eq!(macs, ["device/forwarding_entry/1/00:00:5e:00:53:01"]);
     }

@@ -19,11 +19,8 @@ const STORAGE: TableOf = TableOf {
     columns: &[2, 3, 4, 5, 6],
 };
 /// `hrFSTable`: mount point, remote mount point, access, number in `hrStorageTable`.
-const FILE_SYSTEMS: TableOf = TableOf {
-    name: "hrFSTable",
-    entry: &[1, 3, 6, 1, 2, 1, 25, 3, 8, 1],
-    columns: &[2, 3, 5, 7],
-};
+const FILE_SYSTEMS: TableOf =
+    TableOf { name: "hrFSTable", entry: &[1, 3, 6, 1, 2, 1, 25, 3, 8, 1], columns: &[2, 3, 5, 7] };
 /// `hrSWInstalledTable`: name, type.
 const SOFTWARE: TableOf = TableOf {
     name: "hrSWInstalledTable",
@@ -64,7 +61,10 @@ pub(super) fn observe_storage(storage: &Table, systems: &Table) -> BTreeMap<Stri
         let seen = Observation::part(&filesystem::CLASS, DEVICE, &[&mount])
             .with_some(&filesystem::CAPACITY_BYTES, bytes(5))
             .with_some(&filesystem::USED_BYTES, bytes(6))
-            .with_some(&filesystem::IS_READ_ONLY, system.and_then(|row| row.number(5)).map(|a| a == 2))
+            .with_some(
+                &filesystem::IS_READ_ONLY,
+                system.and_then(|row| row.number(5)).map(|a| a == 2),
+            )
             .with_some(&filesystem::IS_REMOTE, system.map(|_| remote.is_some()));
         found.insert(seen.native_key.clone(), seen);
     }
@@ -105,7 +105,10 @@ fn dpkg(text: &str) -> Option<(&str, &str, &str)> {
     let mut parts = text.split('_');
     let (name, version, architecture) = (parts.next()?, parts.next()?, parts.next()?);
     let is_version = version.starts_with(|letter: char| letter.is_ascii_digit());
-    let is_whole = parts.next().is_none() && !name.is_empty() && !architecture.is_empty() && !architecture.contains(' ');
+    let is_whole = parts.next().is_none()
+        && !name.is_empty()
+        && !architecture.is_empty()
+        && !architecture.contains(' ');
     (is_version && is_whole).then_some((name, version, architecture))
 }
 

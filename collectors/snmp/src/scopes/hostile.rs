@@ -1,7 +1,9 @@
 //! Tables of any form: whatever an agent puts where, the functions that give it meaning end and stay within the
 //! catalog.
 
-use super::{addresses, components, forwarding, host, interfaces, neighbors, peers, power, routes, sensors};
+use super::{
+    addresses, components, forwarding, host, interfaces, neighbors, peers, power, routes, sensors,
+};
 use crate::table::{Row, Table};
 use crate::value::Value;
 use collector::testing::complaints;
@@ -18,7 +20,8 @@ fn value() -> impl Strategy<Value = Value> {
         (-3_i64..20).prop_map(Value::Integer),
         any::<i64>().prop_map(Value::Integer),
         any::<u64>().prop_map(Value::Unsigned),
-        proptest::collection::vec(any::<u8>(), 0..24).prop_map(|octets| Value::Octets(octets.into())),
+        proptest::collection::vec(any::<u8>(), 0..24)
+            .prop_map(|octets| Value::Octets(octets.into())),
         "[a-z0-9_/ \\x00-\\x1f]{0,20}".prop_map(|text| Value::Octets(text.into_bytes().into())),
         proptest::collection::vec(arc(), 0..20).prop_map(Value::Oid),
     ]
@@ -26,7 +29,8 @@ fn value() -> impl Strategy<Value = Value> {
 
 fn table() -> impl Strategy<Value = Table> {
     let row = proptest::collection::btree_map(1_u32..21, value(), 0..12).prop_map(Row);
-    proptest::collection::btree_map(proptest::collection::vec(arc(), 0..18), row, 0..5).prop_map(Table)
+    proptest::collection::btree_map(proptest::collection::vec(arc(), 0..18), row, 0..5)
+        .prop_map(Table)
 }
 
 fn check(scope: &str, seen: Vec<Observation>) {

@@ -20,22 +20,22 @@ const CHASSIS_MAX: usize = 32;
 
 /// The system group (SNMPv2-MIB) and what else stands in single variables.
 const VARIABLES: [&[u32]; 16] = [
-    &[1, 3, 6, 1, 2, 1, 1, 1, 0],                // sysDescr
-    &[1, 3, 6, 1, 2, 1, 1, 2, 0],                // sysObjectID
-    &[1, 3, 6, 1, 2, 1, 1, 3, 0],                // sysUpTime
-    &[1, 3, 6, 1, 2, 1, 1, 4, 0],                // sysContact
-    &[1, 3, 6, 1, 2, 1, 1, 5, 0],                // sysName
-    &[1, 3, 6, 1, 2, 1, 1, 6, 0],                // sysLocation
-    &[1, 3, 6, 1, 6, 3, 10, 2, 1, 1, 0],         // snmpEngineID (SNMP-FRAMEWORK-MIB)
-    &[1, 3, 6, 1, 2, 1, 17, 1, 1, 0],            // dot1dBaseBridgeAddress (BRIDGE-MIB)
-    &[1, 0, 8802, 1, 1, 2, 1, 3, 1, 0],          // lldpLocChassisIdSubtype (LLDP-MIB)
-    &[1, 0, 8802, 1, 1, 2, 1, 3, 2, 0],          // lldpLocChassisId
-    &[1, 0, 8802, 1, 1, 2, 1, 3, 6, 0],          // lldpLocSysCapEnabled
-    &[1, 3, 6, 1, 2, 1, 4, 1, 0],                // ipForwarding (IP-MIB)
-    &[1, 3, 6, 1, 2, 1, 43, 5, 1, 1, 17, 1],     // prtGeneralSerialNumber (Printer-MIB)
-    &[1, 3, 6, 1, 2, 1, 33, 1, 1, 1, 0],         // upsIdentManufacturer (UPS-MIB)
-    &[1, 3, 6, 1, 2, 1, 33, 1, 1, 2, 0],         // upsIdentModel
-    &[1, 3, 6, 1, 2, 1, 25, 3, 2, 1, 3, 1],      // hrDeviceDescr.1 (HOST-RESOURCES-MIB), the model of a printer
+    &[1, 3, 6, 1, 2, 1, 1, 1, 0],            // sysDescr
+    &[1, 3, 6, 1, 2, 1, 1, 2, 0],            // sysObjectID
+    &[1, 3, 6, 1, 2, 1, 1, 3, 0],            // sysUpTime
+    &[1, 3, 6, 1, 2, 1, 1, 4, 0],            // sysContact
+    &[1, 3, 6, 1, 2, 1, 1, 5, 0],            // sysName
+    &[1, 3, 6, 1, 2, 1, 1, 6, 0],            // sysLocation
+    &[1, 3, 6, 1, 6, 3, 10, 2, 1, 1, 0],     // snmpEngineID (SNMP-FRAMEWORK-MIB)
+    &[1, 3, 6, 1, 2, 1, 17, 1, 1, 0],        // dot1dBaseBridgeAddress (BRIDGE-MIB)
+    &[1, 0, 8802, 1, 1, 2, 1, 3, 1, 0],      // lldpLocChassisIdSubtype (LLDP-MIB)
+    &[1, 0, 8802, 1, 1, 2, 1, 3, 2, 0],      // lldpLocChassisId
+    &[1, 0, 8802, 1, 1, 2, 1, 3, 6, 0],      // lldpLocSysCapEnabled
+    &[1, 3, 6, 1, 2, 1, 4, 1, 0],            // ipForwarding (IP-MIB)
+    &[1, 3, 6, 1, 2, 1, 43, 5, 1, 1, 17, 1], // prtGeneralSerialNumber (Printer-MIB)
+    &[1, 3, 6, 1, 2, 1, 33, 1, 1, 1, 0],     // upsIdentManufacturer (UPS-MIB)
+    &[1, 3, 6, 1, 2, 1, 33, 1, 1, 2, 0],     // upsIdentModel
+    &[1, 3, 6, 1, 2, 1, 25, 3, 2, 1, 3, 1], // hrDeviceDescr.1 (HOST-RESOURCES-MIB), the model of a printer
 ];
 
 /// `ifTable` (IF-MIB): `ifType` and `ifPhysAddress`.
@@ -43,18 +43,12 @@ const INTERFACES: TableOf =
     TableOf { name: "ifPhysAddress", entry: &[1, 3, 6, 1, 2, 1, 2, 2, 1], columns: &[3, 6] };
 
 /// `entPhysicalTable` (ENTITY-MIB): `entPhysicalClass`.
-const CLASSES: TableOf = TableOf {
-    name: "entPhysicalClass",
-    entry: &[1, 3, 6, 1, 2, 1, 47, 1, 1, 1, 1],
-    columns: &[5],
-};
+const CLASSES: TableOf =
+    TableOf { name: "entPhysicalClass", entry: &[1, 3, 6, 1, 2, 1, 47, 1, 1, 1, 1], columns: &[5] };
 
 /// `hrProcessorTable` (HOST-RESOURCES-MIB): load.
-const PROCESSORS: TableOf = TableOf {
-    name: "hrProcessorLoad",
-    entry: &[1, 3, 6, 1, 2, 1, 25, 3, 3, 1],
-    columns: &[2],
-};
+const PROCESSORS: TableOf =
+    TableOf { name: "hrProcessorLoad", entry: &[1, 3, 6, 1, 2, 1, 25, 3, 3, 1], columns: &[2] };
 
 /// The columns that describe a chassis: description, name, hardware, firmware and software revision, serial number,
 /// manufacturer, model, asset.
@@ -275,7 +269,11 @@ fn host_of(known: &Known) -> Observation {
     let words: Vec<&str> = description.split(' ').collect();
     // `Linux web1 6.1.0-18-amd64 #1 SMP …`: what uname says.
     let is_uname = name.as_deref().is_some_and(|_| words.len() > 3)
-        && known.product.os.as_deref().is_some_and(|os| words.first().is_some_and(|word| word.eq_ignore_ascii_case(os)));
+        && known
+            .product
+            .os
+            .as_deref()
+            .is_some_and(|os| words.first().is_some_and(|word| word.eq_ignore_ascii_case(os)));
     let release = words.get(2).filter(|_| is_uname).map(|word| (*word).to_owned());
     Observation::of(&host::CLASS, DEVICE)
         .with_some(&host::FQDN, name)
@@ -289,7 +287,8 @@ fn host_of(known: &Known) -> Observation {
 fn keys(known: &Known, view: &View<'_>, address: IpAddr) -> Vec<IdentityKey> {
     let everywhere = Realm::everywhere;
     let mut found = Vec::new();
-    let mut add = |key_type, realm, value: &str| found.extend(IdentityKey::new(key_type, realm, value));
+    let mut add =
+        |key_type, realm, value: &str| found.extend(IdentityKey::new(key_type, realm, value));
     if let Some(serial) = known.serial_number() {
         let vendor = known.vendor().unwrap_or_default();
         add(KeyType::ChassisSerial, everywhere(), &format!("{vendor}/{serial}"));

@@ -14,8 +14,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// `ifTable`: type, MTU, speed, address, administrative and operational state.
-const BASIC: TableOf =
-    TableOf { name: "ifTable", entry: &[1, 3, 6, 1, 2, 1, 2, 2, 1], columns: &[3, 4, 5, 6, 7, 8, 10, 14, 16, 20] };
+const BASIC: TableOf = TableOf {
+    name: "ifTable",
+    entry: &[1, 3, 6, 1, 2, 1, 2, 2, 1],
+    columns: &[3, 4, 5, 6, 7, 8, 10, 14, 16, 20],
+};
 /// `ifXTable`: counters of 64 bits, speed in megabits, connector, alias.
 const MORE: TableOf = TableOf {
     name: "ifXTable",
@@ -32,8 +35,11 @@ const ADDRESSES: TableOf =
 const STACK: TableOf =
     TableOf { name: "ifStackTable", entry: &[1, 3, 6, 1, 2, 1, 31, 1, 2, 1], columns: &[3] };
 /// `dot3StatsTable`: duplex.
-const DUPLEX: TableOf =
-    TableOf { name: "dot3StatsDuplexStatus", entry: &[1, 3, 6, 1, 2, 1, 10, 7, 2, 1], columns: &[19] };
+const DUPLEX: TableOf = TableOf {
+    name: "dot3StatsDuplexStatus",
+    entry: &[1, 3, 6, 1, 2, 1, 10, 7, 2, 1],
+    columns: &[19],
+};
 
 /// Everything that interfaces are made of.
 #[derive(Debug, Default)]
@@ -121,6 +127,8 @@ fn bundles_of(index: u32, layers: &BTreeSet<(u32, u32)>, basic: &Table) -> Vec<u
 
 fn interface(name: &str, basic: &Row, more: &Row) -> Observation {
     let kind = basic.number(3).unwrap_or(0);
+    // The interface of a VLAN on a switch of Cisco is `propVirtual`, called `Vl100` or `Vlan100`.
+    let vlan = (kind == 53 || kind == 135 || kind == 136).then(|| vlan_of(name)).flatten();
     let speed = match (more.number(15), basic.number(5)) {
         (Some(megabits), _) if megabits > 0 => Some(megabits.saturating_mul(1_000_000)),
         // The largest number says only that it is faster than it can count.
@@ -132,7 +140,11 @@ fn interface(name: &str, basic: &Row, more: &Row) -> Observation {
         flags.push("up".to_owned());
     }
     let mut seen = Observation::part(&network_interface::CLASS, DEVICE, &[name])
-        .with(&network_interface::INTERFACE_TYPE, type_name(kind))
+        .with(
+            &network_interface::INTERFACE_TYPE,
+            if vlan.is_some() { "vlan" } else { type_name(kind) },
+        )
+        .with_some(&network_interface::VLAN_ID, vlan)
         .with(&network_interface::FLAGS, flags)
         .with_some(&network_interface::LINK_KIND, (kind != 0).then(|| kind_name(kind)))
         .with_some(&network_interface::MTU_BYTES, basic.number(4).filter(|mtu| *mtu > 0))
@@ -151,6 +163,12 @@ fn interface(name: &str, basic: &Row, more: &Row) -> Observation {
         }
     }
     seen
+}
+
+fn vlan_of(name: &str) -> Option<u64> {
+    let folded = name.to_lowercase();
+    let number = folded.strip_prefix("vlan").or_else(|| folded.strip_prefix("vl"))?;
+    number.trim().parse().ok().filter(|number| (1..=4094).contains(number))
 }
 
 /// What an interface is, in the words of the class, by its `IANAifType`.
@@ -309,7 +327,10 @@ mod tests {
         assert_eq!(inet_address(&[1, u32::MAX, 1]), None);
         assert_eq!(inet_address(&[]), None);
         assert_eq!((four(&[1, 2, 3]), four(&[1, 2, 3, 400])), (None, None));
-        assert_eq!((mask_length(&[255, 255, 254, 0]), mask_length(&[255, 0, 255, 0])), (Some(23), None));
+        assert_eq!(
+            (mask_length(&[255, 255, 254, 0]), mask_length(&[255, 0, 255, 0])),
+            (Some(23), None)
+        );
     }
 
     #[test]

@@ -62,8 +62,12 @@ pub(crate) fn id_text(subtype: u64, id: Id, octets: &[u8]) -> Option<String> {
     if subtype == network {
         // The family number of IANA comes first: 1 for IPv4, 2 for IPv6.
         return match octets {
-            [1, rest @ ..] => <[u8; 4]>::try_from(rest).ok().map(|four| IpAddr::from(four).to_string()),
-            [2, rest @ ..] => <[u8; 16]>::try_from(rest).ok().map(|six| IpAddr::from(six).to_string()),
+            [1, rest @ ..] => {
+                <[u8; 4]>::try_from(rest).ok().map(|four| IpAddr::from(four).to_string())
+            }
+            [2, rest @ ..] => {
+                <[u8; 16]>::try_from(rest).ok().map(|six| IpAddr::from(six).to_string())
+            }
             _ => None,
         };
     }
@@ -89,7 +93,9 @@ pub(crate) fn capabilities(bits: &[u8]) -> Vec<String> {
         "station",
     ];
     let first = bits.first().copied().unwrap_or(0);
-    let is_set = |place: &usize| first & (0x80_u8.checked_shr(u32::try_from(*place).unwrap_or(8)).unwrap_or(0)) != 0;
+    let is_set = |place: &usize| {
+        first & (0x80_u8.checked_shr(u32::try_from(*place).unwrap_or(8)).unwrap_or(0)) != 0
+    };
     let set = NAMES.iter().enumerate().filter(|(place, _)| is_set(place));
     let names: BTreeSet<String> = set.map(|(_, name)| (*name).to_owned()).collect();
     names.into_iter().collect()
@@ -179,11 +185,12 @@ fn observe_lldp(
         let port_id = id(6, 7, Id::Port).unwrap_or_default();
         let name = local_port(ports, local, port);
         let managed = addresses.get(&(port, number)).cloned().unwrap_or_default();
-        let mut seen = Observation::part(&neighbor::CLASS, DEVICE, &["lldp", &name, &chassis, &port_id])
-            .with_some(&neighbor::PORT_DESCRIPTION, row.text(8))
-            .with_some(&neighbor::SYSTEM_NAME, row.text(9))
-            .with_some(&neighbor::SYSTEM_DESCRIPTION, row.text(10))
-            .with(&neighbor::CAPABILITIES, capabilities(row.octets(12).unwrap_or_default()));
+        let mut seen =
+            Observation::part(&neighbor::CLASS, DEVICE, &["lldp", &name, &chassis, &port_id])
+                .with_some(&neighbor::PORT_DESCRIPTION, row.text(8))
+                .with_some(&neighbor::SYSTEM_NAME, row.text(9))
+                .with_some(&neighbor::SYSTEM_DESCRIPTION, row.text(10))
+                .with(&neighbor::CAPABILITIES, capabilities(row.octets(12).unwrap_or_default()));
         let texts: Vec<String> = managed.iter().map(IpAddr::to_string).collect();
         seen.set(&neighbor::MANAGEMENT_ADDRESSES, texts);
         if ports.index_of(&name).is_some() {
@@ -212,10 +219,16 @@ fn observe_cdp(ports: &Ports, cdp: &Table, site: &Realm) -> Vec<Observation> {
     rows.collect()
 }
 
-fn cdp_neighbor(ports: &Ports, (name, device): (&str, &str), row: &Row, site: &Realm) -> Observation {
+fn cdp_neighbor(
+    ports: &Ports,
+    (name, device): (&str, &str),
+    row: &Row,
+    site: &Realm,
+) -> Observation {
     let port = row.text(7).unwrap_or_default();
     let is_ip = row.number(3) == Some(1);
-    let octets = row.octets(4).filter(|_| is_ip).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
+    let octets =
+        row.octets(4).filter(|_| is_ip).and_then(|octets| <[u8; 4]>::try_from(octets).ok());
     let address = octets.map(IpAddr::from).filter(|address| !address.is_unspecified());
     // NX-OS puts the serial number behind the name.
     let system = device.split('(').next().unwrap_or(device).trim();
@@ -230,8 +243,9 @@ fn cdp_neighbor(ports: &Ports, (name, device): (&str, &str), row: &Row, site: &R
     if ports.index_of(name).is_some() {
         seen.relate(relationships::SEEN_ON, RelationTarget::Native(interface_key(name)));
     }
-    let address = address
-        .and_then(|address| IdentityKey::new(KeyType::IpAddress, site.clone(), &address.to_string()));
+    let address = address.and_then(|address| {
+        IdentityKey::new(KeyType::IpAddress, site.clone(), &address.to_string())
+    });
     link(&mut seen, [address, IdentityKey::new(KeyType::SystemName, site.clone(), system)]);
     seen
 }

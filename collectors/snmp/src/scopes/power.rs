@@ -52,7 +52,10 @@ fn observe_battery(values: &[Option<Value>], outputs: &Table) -> Observation {
         .with_some(&battery::STATE, state)
         .with_some(&battery::REMAINING_SECONDS, number(1).map(|minutes| minutes.saturating_mul(60)))
         .with_some(&battery::CHARGE_PERCENT, real(2).filter(|charge| *charge <= 100.0))
-        .with_some(&battery::VOLTAGE, real(3).filter(|tenths| *tenths > 0.0).map(|tenths| tenths / 10.0))
+        .with_some(
+            &battery::VOLTAGE,
+            real(3).filter(|tenths| *tenths > 0.0).map(|tenths| tenths / 10.0),
+        )
         .with_some(&battery::TEMPERATURE_CELSIUS, real(4).filter(|degrees| *degrees < 200.0))
         .with_some(&battery::LOAD_PERCENT, load.map(f64::from))
 }

@@ -128,7 +128,8 @@ fn observe(ports: &Ports, routes: &[Route]) -> BTreeMap<String, Observation> {
         };
         let gateway = one.gateway.filter(|address| !address.is_unspecified());
         let gateway = gateway.map(|address| address.to_string()).unwrap_or_default();
-        let index = one.interface.and_then(|index| u32::try_from(index).ok()).filter(|index| *index != 0);
+        let index =
+            one.interface.and_then(|index| u32::try_from(index).ok()).filter(|index| *index != 0);
         let interface = index.map(|index| ports.name_or_number(index)).unwrap_or_default();
         let parts = [table, &destination, &gateway, &interface];
         let metric = one.metric.and_then(|metric| u64::try_from(metric).ok());

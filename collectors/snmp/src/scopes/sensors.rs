@@ -66,8 +66,10 @@ fn value_of(row: &Row) -> Option<f64> {
     // The largest and the smallest say that it is out of range.
     let raw = row.signed(4).and_then(|value| i32::try_from(value).ok());
     let raw = raw.filter(|value| value.unsigned_abs() < 1_000_000_000)?;
-    let scale = i32::try_from(row.signed(2).unwrap_or(9)).ok().filter(|scale| (1..=17).contains(scale))?;
-    let decimals = i32::try_from(row.signed(3).unwrap_or(0)).ok().filter(|at| (-8..=9).contains(at))?;
+    let scale =
+        i32::try_from(row.signed(2).unwrap_or(9)).ok().filter(|scale| (1..=17).contains(scale))?;
+    let decimals =
+        i32::try_from(row.signed(3).unwrap_or(0)).ok().filter(|at| (-8..=9).contains(at))?;
     let exponent = (scale - 9) * 3 - decimals;
     // Dividing by a whole power of ten keeps 3300 thousandths at 3.3.
     let value = if exponent < 0 {
@@ -112,14 +114,12 @@ mod tests {
     use crate::value::Value;
 
     fn value(scale: i64, decimals: i64, raw: i64) -> Option<f64> {
-        value_of(&Row(
-            [
-                (2, Value::Integer(scale)),
-                (3, Value::Integer(decimals)),
-                (4, Value::Integer(raw)),
-            ]
-            .into(),
-        ))
+        value_of(&Row([
+            (2, Value::Integer(scale)),
+            (3, Value::Integer(decimals)),
+            (4, Value::Integer(raw)),
+        ]
+        .into()))
     }
 
     #[test]

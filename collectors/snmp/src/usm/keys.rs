@@ -7,8 +7,8 @@
 //!
 //! Invariant: keys and passwords are overwritten when they are given back and never printed.
 
-use aes::cipher::{AsyncStreamCipher, BlockDecryptMut, BlockEncryptMut, KeyIvInit};
 use aes::cipher::block_padding::NoPadding;
+use aes::cipher::{AsyncStreamCipher, BlockDecryptMut, BlockEncryptMut, KeyIvInit};
 use hmac::{Mac, SimpleHmac};
 use sha2::Digest;
 use std::collections::HashMap;

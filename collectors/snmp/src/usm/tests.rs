@@ -15,14 +15,21 @@ fn user(privacy: Option<PrivacyProtocol>) -> User {
 fn engine(user: &User) -> Engine {
     let id = b"\x80\x00\x1f\x88\x04example".to_vec();
     let keys = Arc::new(user.keys(&id));
-    Engine { id, boots: 7, time: 1000, at: Instant::now(), is_trusted: true, has_answered: false, keys }
+    Engine {
+        id,
+        boots: 7,
+        time: 1000,
+        at: Instant::now(),
+        is_trusted: true,
+        has_answered: false,
+        keys,
+    }
 }
 
 /// A request has the form of an answer, so that it can stand for one.
 fn sent(user: &User, engine: &Engine, id: i32) -> Vec<u8> {
     let name = crate::oid::encoded(&[1, 3, 6, 1, 2, 1, 1, 2, 0]);
-    let request =
-        Request { operation: Operation::Get, id, salt: 99, names: &[&name] };
+    let request = Request { operation: Operation::Get, id, salt: 99, names: &[&name] };
     super::request(user, engine, engine.at, &request)
 }
 

@@ -88,7 +88,9 @@ fn answers(request: &[u8], variables: &Variables, manner: Manner, number: usize)
         Manner::Silent => Vec::new(),
         Manner::Loses if number % 3 == 1 => Vec::new(),
         Manner::Dies(after) if number >= after => Vec::new(),
-        Manner::Noise => vec![vec![0x30, 0x82, 0xff, 0xff, 2, 1, 1, 4, 200], vec![], vec![0xff; 900]],
+        Manner::Noise => {
+            vec![vec![0x30, 0x82, 0xff, 0xff, 2, 1, 1, 4, 200], vec![], vec![0xff; 900]]
+        }
         Manner::Floods => (0..1000).map(|other| answer(pdu.request_id - 1 - other)).collect(),
         Manner::OddIds => vec![answer(0x7000_0000)],
         Manner::Cuts => {
@@ -107,7 +109,12 @@ fn answers(request: &[u8], variables: &Variables, manner: Manner, number: usize)
 }
 
 /// Type 5 with no such instance, or end of view.
-fn answer(pdu: &Pdu<'_>, (version, id): (i64, i64), variables: &Variables, manner: Manner) -> Vec<u8> {
+fn answer(
+    pdu: &Pdu<'_>,
+    (version, id): (i64, i64),
+    variables: &Variables,
+    manner: Manner,
+) -> Vec<u8> {
     let names: Vec<Vec<u32>> =
         pdu.variables.flatten().map(|(name, _)| oid::numbers(name)).collect();
     let mut found: Vec<(Vec<u32>, (u8, Vec<u8>))> = Vec::new();
@@ -153,7 +160,12 @@ fn answer(pdu: &Pdu<'_>, (version, id): (i64, i64), variables: &Variables, manne
     written(version, id, error, &found)
 }
 
-fn written(version: i64, id: i64, error: (i64, i64), found: &[(Vec<u32>, (u8, Vec<u8>))]) -> Vec<u8> {
+fn written(
+    version: i64,
+    id: i64,
+    error: (i64, i64),
+    found: &[(Vec<u32>, (u8, Vec<u8>))],
+) -> Vec<u8> {
     let mut writer = Writer::new();
     for (name, (tag, content)) in found.iter().rev() {
         let mark = writer.mark();

@@ -32,7 +32,10 @@ fn switch() -> Variables {
 }
 
 /// The interfaces that such an agent shows, and how completely.
-async fn interfaces(manner: Manner, version: &str) -> (usize, CoverageStatus, CoverageReason, usize) {
+async fn interfaces(
+    manner: Manner,
+    version: &str,
+) -> (usize, CoverageStatus, CoverageReason, usize) {
     let agent = Agent::start(switch(), manner).await;
     let look = timeout(Duration::from_secs(30), look_at(agent.address, version, "interfaces"));
     let look = look.await.unwrap().unwrap();
@@ -148,7 +151,8 @@ async fn the_first_credential_that_is_accepted_is_told_and_no_secret_is() {
     let both = target(agent.address, vec![wrong.clone(), right]);
     let mut seen = Vec::new();
     let mut run = collector::Run::new(&mut seen);
-    let collected = collector::Collector::collect(&SnmpCollector, &both, "identity", &mut run).await;
+    let collected =
+        collector::Collector::collect(&SnmpCollector, &both, "identity", &mut run).await;
     assert!(collected.is_ok());
     assert_eq!(run.accepted_credential(), Some("lab"));
     let error = look(&SnmpCollector, &target(agent.address, vec![wrong]), "identity").await;
