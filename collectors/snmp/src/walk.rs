@@ -2,7 +2,7 @@
 //!
 //! Invariants: every answer brings each column forward or ends it, so that no agent can keep a walk going round; what
 //! comes twice or backwards ends its column as malformed. How many variables are asked for at once is learned per
-//! device: doubled while answers come, halved when they are too big, garbage or lost again and again, and never again raised to a
+//! device: more while answers come, halved when they are too big, garbage or lost again and again, and never again raised to a
 //! number that was lost.
 //!
 //! Deliberately not here: what the variables mean (`table`, `scopes`).
@@ -28,18 +28,16 @@ pub const COLUMNS_MAX: usize = 16;
 /// The most requests of one walk: with one variable each, still as many as a table may have.
 const REQUESTS_MAX: u64 = 500_000;
 
-/// How many variables a device can be asked for at once.
+/// How many variables a device can be asked for at once, as far as it is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tuning {
-    /// How many are asked for now.
-    pub variables: u32,
-    /// As many were lost or too big: fewer.
+    /// No more than this: as a person has decided, or because more was lost or too big.
     pub ceiling: u32,
 }
 
 impl Default for Tuning {
     fn default() -> Self {
-        Self { variables: VARIABLES_FIRST, ceiling: VARIABLES_MAX }
+        Self { ceiling: VARIABLES_MAX }
     }
 }
 
@@ -47,23 +45,39 @@ impl Tuning {
     /// Never more than this at once, as a person has decided.
     #[must_use]
     pub fn limited_to(self, most: u32) -> Self {
-        let ceiling = self.ceiling.min(most.max(1));
-        Self { variables: self.variables.min(ceiling), ceiling }
+        Self { ceiling: self.ceiling.min(most.max(1)) }
+    }
+}
+
+/// How many variables one walk asks for at once.
+///
+/// Each walk begins small and asks for half as much again after each whole answer, so that what it reads in vain
+/// behind the end of a short table stays a part of what it came for.
+#[derive(Debug)]
+struct Pace<'t> {
+    now: u32,
+    tuning: &'t mut Tuning,
+}
+
+impl<'t> Pace<'t> {
+    fn new(tuning: &'t mut Tuning) -> Self {
+        Self { now: VARIABLES_FIRST.min(tuning.ceiling).max(1), tuning }
     }
 
-    fn answered(&mut self, asked: u32, octets: usize) {
-        if asked >= self.variables && octets < ANSWER_OCTETS_MAX {
-            self.variables = self.variables.saturating_mul(2).min(self.ceiling);
+    fn answered(&mut self, octets: usize) {
+        if octets < ANSWER_OCTETS_MAX {
+            let more = self.now.saturating_add(self.now.div_ceil(2));
+            self.now = more.min(self.tuning.ceiling);
         }
     }
 
     /// Whether it helped: one variable cannot become fewer.
     fn lost(&mut self) -> bool {
-        if self.variables <= 1 {
+        if self.now <= 1 {
             return false;
         }
-        self.variables = (self.variables / 2).max(1);
-        self.ceiling = self.variables;
+        self.now = (self.now / 2).max(1);
+        self.tuning.ceiling = self.now;
         true
     }
 }
@@ -120,10 +134,11 @@ pub async fn walk(
     take: &mut Take<'_>,
 ) -> End {
     let mut columns = columns_of(roots);
+    let mut pace = Pace::new(tuning);
     let mut trouble = None;
     let mut misses = 0;
     for _ in 0..REQUESTS_MAX {
-        let open: Vec<usize> = open_columns(&columns, tuning.variables);
+        let open: Vec<usize> = open_columns(&columns, pace.now);
         if open.is_empty() {
             return trouble.map_or(End::Complete, End::Malformed);
         }
@@ -131,7 +146,7 @@ pub async fn walk(
             open.iter().filter_map(|at| columns.get(*at)).map(|column| column.at.clone()).collect();
         let names: Vec<&[u8]> = names.iter().map(Vec::as_slice).collect();
         let count = u32::try_from(names.len()).unwrap_or(1).max(1);
-        let max_repetitions = (tuning.variables / count).max(1);
+        let max_repetitions = (pace.now / count).max(1);
         let operation = match session.access().version() {
             Version::V1 => Operation::GetNext,
             Version::V2c | Version::V3 => Operation::GetBulk { max_repetitions },
@@ -148,7 +163,7 @@ pub async fn walk(
                 }
                 // A single loss is chance; after two, a long answer is lost more easily than a short one.
                 if misses >= session.timing().retries.min(2) {
-                    tuning.lost();
+                    pace.lost();
                 }
                 continue;
             }
@@ -158,7 +173,7 @@ pub async fn walk(
         if outcome.is_full {
             return End::Limit;
         }
-        match judge(&outcome, tuning, count * max_repetitions) {
+        match judge(&outcome, &mut pace) {
             Verdict::On => {}
             Verdict::Again => continue,
             Verdict::Stop(why) => return End::Malformed(why),
@@ -193,28 +208,28 @@ enum Verdict {
     Stop(&'static str),
 }
 
-fn judge(outcome: &Outcome, tuning: &mut Tuning, asked: u32) -> Verdict {
+fn judge(outcome: &Outcome, pace: &mut Pace<'_>) -> Verdict {
     match outcome.error {
         0 => {}
         NO_SUCH_NAME => return Verdict::On,
         TOO_BIG => {
-            return if tuning.lost() {
+            return if pace.lost() {
                 Verdict::Again
             } else {
                 Verdict::Stop("even one variable is too big for it")
             };
         }
         // Some agents fail altogether where fewer variables would do.
-        _ if tuning.lost() => return Verdict::Again,
+        _ if pace.lost() => return Verdict::Again,
         _ => return Verdict::Stop("it answers with an error"),
     }
     if outcome.has_advanced {
         if !outcome.is_cut {
-            tuning.answered(asked, outcome.octets);
+            pace.answered(outcome.octets);
         }
         return Verdict::On;
     }
-    if tuning.lost() { Verdict::Again } else { Verdict::Stop("its answers are empty") }
+    if pace.lost() { Verdict::Again } else { Verdict::Stop("its answers are empty") }
 }
 
 /// Takes one answer: variables come in the order of the columns, again and again.
@@ -352,22 +367,26 @@ mod tests {
     #[test]
     fn a_number_that_was_lost_is_never_tried_again() {
         let mut tuning = Tuning::default();
-        tuning.answered(40, 1000);
-        assert_eq!(tuning.variables, 80);
-        assert!(tuning.lost());
-        tuning.answered(40, 1000);
-        assert_eq!(tuning.variables, 40);
+        let mut pace = Pace::new(&mut tuning);
+        pace.answered(1000);
+        assert_eq!(pace.now, 60);
+        assert!(pace.lost());
+        pace.answered(1000);
+        assert_eq!(pace.now, 30);
         for _ in 0..20 {
-            tuning.lost();
+            pace.lost();
         }
-        assert_eq!((tuning.variables, tuning.lost()), (1, false));
-        assert_eq!(Tuning::default().limited_to(0).variables, 1);
+        assert_eq!((pace.now, pace.lost()), (1, false));
+        assert_eq!(Pace::new(&mut Tuning::default().limited_to(0)).now, 1);
     }
 
     #[test]
-    fn a_long_answer_is_not_made_longer() {
+    fn more_is_asked_for_up_to_the_limit_and_never_after_a_long_answer() {
         let mut tuning = Tuning::default();
-        tuning.answered(40, ANSWER_OCTETS_MAX);
-        assert_eq!(tuning.variables, VARIABLES_FIRST);
+        let mut pace = Pace::new(&mut tuning);
+        pace.answered(ANSWER_OCTETS_MAX);
+        assert_eq!(pace.now, VARIABLES_FIRST);
+        (0..50).for_each(|_| pace.answered(100));
+        assert_eq!(pace.now, VARIABLES_MAX);
     }
 }
