@@ -49,7 +49,12 @@ impl Request {
     /// The target.
     #[must_use]
     pub fn target(&self) -> Target {
-        Target { id: self.target.clone(), site: self.site.clone(), root: self.root.clone() }
+        Target {
+            id: self.target.clone(),
+            site: self.site.clone(),
+            root: self.root.clone(),
+            remote: None,
+        }
     }
 }
 

@@ -185,7 +185,10 @@ impl std::fmt::Debug for Surroundings<'_> {
 /// What a failed look says of its scope.
 fn coverage_of(error: &CollectError) -> Coverage {
     let reason = match error {
-        CollectError::PermissionDenied { .. } => CoverageReason::PermissionDenied,
+        CollectError::PermissionDenied { .. } | CollectError::Refused { .. } => {
+            CoverageReason::PermissionDenied
+        }
+        CollectError::Misconfigured { .. } => CoverageReason::Malformed,
         CollectError::Unreachable { .. } => CoverageReason::Unreachable,
         CollectError::UnknownScope { .. } => CoverageReason::NotPresent,
     };

@@ -3,6 +3,7 @@
 //! To add a class: declare it in the family's file, list it in [`ALL`], run `cargo xtask generate`.
 
 mod compute;
+mod device;
 mod identity;
 mod machine;
 mod network;
@@ -10,6 +11,7 @@ mod software;
 mod storage;
 
 pub use compute::*;
+pub use device::*;
 pub use identity::*;
 pub use machine::*;
 pub use network::*;
@@ -32,15 +34,29 @@ pub const ALL: &[&Class] = &[
     &pci_device::CLASS,
     &usb_device::CLASS,
     &sensor::CLASS,
+    &device_module::CLASS,
+    &power_supply::CLASS,
+    &fan::CLASS,
+    &transceiver::CLASS,
+    &stack_member::CLASS,
+    &printer_supply::CLASS,
+    &battery::CLASS,
     // Identity.
     &user_account::CLASS,
     &user_group::CLASS,
     &certificate::CLASS,
     // Network.
+    &network_device::CLASS,
+    &management_access::CLASS,
     &network_interface::CLASS,
     &route::CLASS,
     &listening_endpoint::CLASS,
     &remote_endpoint::CLASS,
+    &vlan::CLASS,
+    &neighbor::CLASS,
+    &forwarding_entry::CLASS,
+    &address_binding::CLASS,
+    &routing_peer::CLASS,
     // Software.
     &package::CLASS,
     &service_unit::CLASS,

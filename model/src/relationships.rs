@@ -205,6 +205,14 @@ relationships! {
     BELONGS_TO: "belongs_to" / "has_user", ["user_account"] -> ["user_group"], ManyToMany, Stays, derived false;
     /// A route leaves through an interface.
     ROUTES_VIA: "routes_via" / "carries_route", ["route"] -> ["network_interface"], ManyToOne, ToFirst, derived false;
+    /// A device saw a neighbor, an address or a peer on one of its interfaces.
+    SEEN_ON: "seen_on" / "sees", ["neighbor", "forwarding_entry", "address_binding", "routing_peer"] -> ["network_interface"], ManyToOne, Stays, derived false;
+    /// What a port says of its other end leads to what announces itself there.
+    LINKED_TO: "linked_to" / "linked_from", ["neighbor", "network_interface"] -> ["network_device", "host", "network_interface"], ManyToMany, Stays, derived false;
+    /// A router exchanges routes with another one.
+    ADJACENT_TO: "adjacent_to" / "adjacent_from", ["routing_peer"] -> ["network_device", "host"], ManyToMany, Stays, derived false;
+    /// A part of a device sits in another part.
+    SITS_IN: "sits_in" / "holds", ["device_module", "power_supply", "fan", "transceiver", "stack_member", "network_interface"] -> ["device_module", "power_supply", "fan", "transceiver", "stack_member"], ManyToOne, ToFirst, derived false;
 }
 
 #[cfg(test)]

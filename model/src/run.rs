@@ -63,7 +63,7 @@ pub enum CoverageReason {
     TimedOut,
     /// The source did not answer.
     Unreachable,
-    /// What it said could not be understood.
+    /// What it said, or what is configured for it, could not be understood.
     Malformed,
     /// A limit of ours was reached.
     LimitReached,

@@ -9,4 +9,5 @@ pub mod process;
 pub mod report;
 pub mod rig;
 pub mod simulation;
+pub mod snmpd;
 pub mod web;

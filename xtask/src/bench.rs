@@ -97,6 +97,12 @@ const BENCHMARKS: &[Benchmark] = &[
         needs_product: false,
     },
     Benchmark {
+        name: "snmp-walk",
+        program: &["-p", "system-tests", "--bin", "bench-snmp-walk"],
+        rivals: &[("snmpd", "snmpd"), ("snmpbulkwalk", "snmp")],
+        needs_product: false,
+    },
+    Benchmark {
         name: "spool",
         program: &["-p", "spool", "--example", "bench_spool"],
         rivals: &[],

@@ -51,6 +51,11 @@ const TARGETS: &[Target] = &[
     // Pure crates: all of their tests are about any input, and fast.
     Target { name: "reconcile", package: "reconcile", tests: &["::"] },
     Target {
+        name: "snmp",
+        package: "collector-snmp",
+        tests: &["ber::", "hostile::", "message::", "oid::", "usm::"],
+    },
+    Target {
         name: "spool",
         package: "spool",
         tests: &["takes_any_bytes", "for_any_bytes", "damaged", "mangled::", "model::"],

@@ -83,6 +83,12 @@ pub(crate) const PEERS: &[Peer] = &[
         tests: &["containers_of_podman", "containers_of_docker", "containers_of_containerd"],
     },
     Peer {
+        name: "snmpd",
+        purpose: "reading real agents over SNMP",
+        programs: &[("snmpd", "snmpd"), ("snmpbulkwalk", "snmp")],
+        tests: &["of_snmpd"],
+    },
+    Peer {
         name: "qemu",
         purpose: "comparison with dmidecode, smartctl, LVM and mdadm in guests",
         programs: &[("busybox", "busybox-static"), ("qemu-system-x86_64", "qemu-system-x86")],

@@ -46,6 +46,7 @@ pub(super) async fn collect(state: &Path, what: Collect) -> anyhow::Result<Outco
         id: enrolled.as_ref().map_or_else(|| "local".to_owned(), |e| e.agent_id.to_string()),
         site: enrolled.map(|enrolled| enrolled.site).unwrap_or_default(),
         root: what.root,
+        remote: None,
     };
     let mut rows = Vec::new();
     for declared in manifest.scopes {

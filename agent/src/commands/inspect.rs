@@ -100,7 +100,7 @@ fn show_config(config: &Config, is_json: bool) -> anyhow::Result<Outcome> {
 
 fn runs(state: &Path, is_json: bool) -> anyhow::Result<Outcome> {
     let (mut rows, mut values) = (Vec::new(), Vec::new());
-    for collector in COLLECTORS {
+    for collector in COLLECTORS.iter().filter(|collector| !collector.manifest().is_remote) {
         let manifest = collector.manifest();
         let files = ScopeFiles::new(state, manifest.name);
         for scope in manifest.scopes {

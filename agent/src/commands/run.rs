@@ -199,6 +199,7 @@ impl Common {
             id: enrolled.agent_id.to_string(),
             site: enrolled.site.clone(),
             root: self.config.root.value.clone(),
+            remote: None,
         };
         let (wanted_sender, wanted) = mpsc::channel(NEWS_MAX);
         let (changed_sender, changed) = mpsc::channel(NEWS_MAX);

@@ -131,7 +131,12 @@ fn schedule(directory: &Path, script: &str) -> Schedule {
     let spool = Spool::open(options, disk, Arc::clone(&clock), Arc::clone(&randomness)).unwrap();
     Schedule::new(Surroundings {
         collector: &HostCollector,
-        target: Target { id: "a".into(), site: String::new(), root: directory.join("root") },
+        target: Target {
+            id: "a".into(),
+            site: String::new(),
+            root: directory.join("root"),
+            remote: None,
+        },
         state: directory.to_owned(),
         context: String::new(),
         spool,

@@ -5,12 +5,14 @@
 //! fails or is denied is reported as such and the rest goes on.
 
 mod manifest;
+mod remote;
 mod run;
 mod target;
 pub mod testing;
 
-pub use manifest::{Manifest, Platform, Privilege, ScopeDeclaration};
-pub use run::{FAILURES_MAX, OBSERVATIONS_MAX, PartFailure, Run, Sink};
+pub use manifest::{Manifest, OptionDeclaration, Platform, Privilege, ScopeDeclaration};
+pub use remote::{Credential, Remote, Secret};
+pub use run::{FAILURES_MAX, OBSERVATIONS_MAX, PartFailure, Progress, Run, Sink};
 pub use target::Target;
 
 use async_trait::async_trait;
@@ -39,6 +41,22 @@ pub enum CollectError {
         /// What the network said.
         #[source]
         source: std::io::Error,
+    },
+    /// It answered, and let no credential in.
+    #[error("`{target}` accepted none of its credentials; {remedy}")]
+    Refused {
+        /// The target.
+        target: String,
+        /// What would mend it.
+        remedy: String,
+    },
+    /// What the target is configured with cannot be used.
+    #[error("the target `{target}` cannot be read: {what}")]
+    Misconfigured {
+        /// The target.
+        target: String,
+        /// What is wrong, and what to write instead.
+        what: String,
     },
     /// The right is missing.
     #[error("`{what}` may not be read; {remedy}")]

@@ -38,6 +38,17 @@ pub struct ScopeDeclaration {
     pub is_volatile: bool,
 }
 
+/// Something that can be set for each remote target of a collector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionDeclaration {
+    /// Its name, lower snake case.
+    pub name: &'static str,
+    /// What it does, its unit and its limits, in a sentence.
+    pub doc: &'static str,
+    /// What holds when it is not set, as a person would write it.
+    pub default: &'static str,
+}
+
 /// The declaration of a collector.
 #[derive(Clone, Copy, Debug)]
 pub struct Manifest {
@@ -53,6 +64,12 @@ pub struct Manifest {
     pub privileges: &'static [Privilege],
     /// Where it runs.
     pub platforms: &'static [Platform],
+    /// The kinds of credentials that it can use; empty where it needs none.
+    pub credentials: &'static [&'static str],
+    /// What can be set for each of its targets.
+    pub options: &'static [OptionDeclaration],
+    /// Whether it reads targets that are named to it, instead of the host that the agent runs on.
+    pub is_remote: bool,
 }
 
 impl Manifest {

@@ -41,6 +41,19 @@ pub struct Run<'a> {
     failures: Vec<PartFailure>,
     failures_count: usize,
     is_cut: bool,
+    accepted: Option<String>,
+    watcher: Option<&'a (dyn Fn(Progress) + Send + Sync)>,
+}
+
+/// How far a run has come.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// What is being looked at, in a word or two.
+    pub at: String,
+    /// How many steps are done.
+    pub done: u64,
+    /// How many there are, where that is known.
+    pub total: Option<u64>,
 }
 
 impl std::fmt::Debug for Run<'_> {
@@ -56,7 +69,40 @@ impl std::fmt::Debug for Run<'_> {
 impl<'a> Run<'a> {
     /// A run that reports into `sink`.
     pub fn new(sink: &'a mut dyn Sink) -> Self {
-        Self { sink, count: 0, failures: Vec::new(), failures_count: 0, is_cut: false }
+        Self {
+            sink,
+            count: 0,
+            failures: Vec::new(),
+            failures_count: 0,
+            is_cut: false,
+            accepted: None,
+            watcher: None,
+        }
+    }
+
+    /// Has `watcher` told how far the run has come.
+    #[must_use]
+    pub fn watched_by(mut self, watcher: &'a (dyn Fn(Progress) + Send + Sync)) -> Self {
+        self.watcher = Some(watcher);
+        self
+    }
+
+    /// Tells how far the run has come, to whoever watches.
+    pub fn progress(&self, at: &str, done: u64, total: Option<u64>) {
+        if let Some(watcher) = self.watcher {
+            watcher(Progress { at: at.to_owned(), done, total });
+        }
+    }
+
+    /// Reports which credential the target accepted, so that it is tried first the next time.
+    pub fn accepted(&mut self, credential: &str) {
+        self.accepted = Some(credential.to_owned());
+    }
+
+    /// The name of the credential that the target accepted.
+    #[must_use]
+    pub fn accepted_credential(&self) -> Option<&str> {
+        self.accepted.as_deref()
     }
 
     /// Reports what was seen.

@@ -7,6 +7,7 @@
 //! Deliberately not here: opening. A tree whose owner changes it in the very moment between resolving and opening can
 //! still lead one reader astray, so that the root of a running container is described only when it is at rest.
 
+use crate::Remote;
 use std::ffi::OsString;
 use std::path::{Component, Path, PathBuf};
 
@@ -22,13 +23,22 @@ pub struct Target {
     pub site: String,
     /// Where the file system of the host that is described begins; `/` except for images and tests.
     pub root: PathBuf,
+    /// Where the target answers, when it is not a file system on this host.
+    pub remote: Option<Remote>,
 }
 
 impl Target {
+    /// Something that is read over the network. It has no file system here: its paths lead nowhere.
+    #[must_use]
+    pub fn remote(id: &str, site: &str, remote: Remote) -> Self {
+        let root = PathBuf::from("/nonexistent/remote");
+        Self { id: id.to_owned(), site: site.to_owned(), root, remote: Some(remote) }
+    }
+
     /// The host that the agent itself runs on.
     #[must_use]
     pub fn own_host(agent: &str, site: &str) -> Self {
-        Self { id: agent.to_owned(), site: site.to_owned(), root: PathBuf::from("/") }
+        Self { id: agent.to_owned(), site: site.to_owned(), root: PathBuf::from("/"), remote: None }
     }
 
     /// Whether the target is the running host, so that system calls describe it too.
@@ -134,7 +144,7 @@ mod tests {
         std::fs::write(root.join("usr/lib/os-release"), "inside").unwrap();
         std::fs::write(place.path().join("os-release"), "outside").unwrap();
         std::fs::write(place.path().join("secret"), "outside").unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: root.clone() };
+        let target = Target { id: "t".into(), site: "s".into(), root: root.clone(), remote: None };
         let outside = place.path().join("secret");
         for (name, link) in [
             ("etc/absolute", "/usr/lib/os-release"),

@@ -92,6 +92,9 @@ static MANIFEST: Manifest = Manifest {
         },
     ],
     platforms: &[Platform::Linux, Platform::Windows],
+    credentials: &[],
+    options: &[],
+    is_remote: false,
 };
 
 #[async_trait]

@@ -297,7 +297,8 @@ mod tests {
     #[tokio::test]
     async fn a_tree_of_another_host_is_not_watched() {
         let (tx, mut rx) = tokio::sync::mpsc::channel(1);
-        let target = Target { id: "t".into(), site: "s".into(), root: "/nowhere".into() };
+        let target =
+            Target { id: "t".into(), site: "s".into(), root: "/nowhere".into(), remote: None };
         watch(target, tx).await;
         assert_eq!(rx.recv().await, None);
     }

@@ -7,8 +7,8 @@ ci_class! {
     mod host, class "host", label "Host", plural "Hosts",
     group Compute, icon "server", title "fqdn",
     identity keys [
-        AgentKey, CloudId, SmbiosUuid, MachineId, SshHostKey, WindowsMachineGuid, KubernetesSystemUuid, MacAddress, Fqdn,
-        HostName, SystemName, IpAddress
+        AgentKey, CloudId, SmbiosUuid, MachineId, SshHostKey, WindowsMachineGuid, SnmpEngineId, LldpChassisId,
+        KubernetesSystemUuid, MacAddress, Fqdn, HostName, SystemName, IpAddress
     ]
     {
         /// Host name with its domain, as the host itself says it.

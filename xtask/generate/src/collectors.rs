@@ -7,7 +7,7 @@ use std::time::Duration;
 
 /// The manifests of every collector that the agent has.
 pub(crate) fn all() -> Vec<&'static Manifest> {
-    vec![collector_host::HostCollector.manifest()]
+    vec![collector_host::HostCollector.manifest(), collector_snmp::SnmpCollector.manifest()]
 }
 
 /// Their pages, with the index.
@@ -41,7 +41,9 @@ fn render(manifest: &Manifest) -> String {
         manifest.summary,
         platforms.join(" and ")
     );
-    page.push_str("\n## Scopes\n\nEach is looked at by itself. On Linux:\n\n");
+    let platform = if manifest.is_remote { "" } else { " On Linux:" };
+    let colon = if manifest.is_remote { ":" } else { "." };
+    let _ok = write!(page, "\n## Scopes\n\nEach is looked at by itself{colon}{platform}\n\n");
     page.push_str("| scope | holds | classes | looked at every | limit |\n|---|---|---|---|---|\n");
     for scope in manifest.scopes {
         let classes: Vec<String> = scope.classes.iter().map(|class| format!("`{class}`")).collect();
@@ -63,7 +65,23 @@ fn render(manifest: &Manifest) -> String {
     let relationships: Vec<String> =
         manifest.relationships.iter().map(|name| format!("`{name}`")).collect();
     let _ok = write!(page, "\n## Relationships\n\n{}.\n", relationships.join(", "));
+    if manifest.is_remote {
+        remote(&mut page, manifest);
+    }
     page
+}
+
+/// What only collectors of remote targets have.
+fn remote(page: &mut String, manifest: &Manifest) {
+    let kinds: Vec<String> = manifest.credentials.iter().map(|kind| format!("`{kind}`")).collect();
+    if !kinds.is_empty() {
+        let _ok = write!(page, "\n## Kinds of credentials\n\n{}.\n", kinds.join(", "));
+    }
+    page.push_str("\n## Options of a target\n\n| option | means | default |\n|---|---|---|\n");
+    for option in manifest.options {
+        let _ok =
+            writeln!(page, "| `{}` | {} | {} |", option.name, cell(option.doc), option.default);
+    }
 }
 
 /// A duration as a person says it.

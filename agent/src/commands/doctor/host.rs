@@ -96,8 +96,8 @@ pub(super) fn spool(findings: &mut Findings, state: &Path, config: Option<&Confi
 /// What is not looked at, and which right would mend it.
 pub(super) async fn rights(findings: &mut Findings, config: Option<&Config>) {
     let root = config.map_or_else(|| "/".into(), |config| config.root.value.clone());
-    let target = Target { id: "doctor".into(), site: String::new(), root };
-    for collector in COLLECTORS {
+    let target = Target { id: "doctor".into(), site: String::new(), root, remote: None };
+    for collector in COLLECTORS.iter().filter(|collector| !collector.manifest().is_remote) {
         let manifest = collector.manifest();
         let mut unseen_count = 0;
         for scope in manifest.scopes {

@@ -180,7 +180,12 @@ mod tests {
         std::fs::create_dir_all(&dmi).unwrap();
         std::fs::write(dmi.join("sys_vendor"), "Amazon EC2\n").unwrap();
         std::fs::write(dmi.join("board_asset_tag"), "i-0123456789abcdef0\n").unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: directory.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Observation::of(&host::CLASS, "host");
         look(&mut seen, &target, &mut Run::new(&mut Vec::new()));
         assert_eq!(seen.facts["cloud_provider"].as_text(), Some("aws"));

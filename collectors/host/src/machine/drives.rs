@@ -299,7 +299,8 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let target = Target { id: "t".into(), site: "s".into(), root: root.path().to_owned() };
+        let target =
+            Target { id: "t".into(), site: "s".into(), root: root.path().to_owned(), remote: None };
         (root, target, place)
     }
 

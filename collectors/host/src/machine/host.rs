@@ -297,7 +297,12 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         }
-        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: directory.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)).unwrap(), Coverage::complete());
         let fact = |name: &str| seen[0].facts.get(name).map(model::Value::to_line);

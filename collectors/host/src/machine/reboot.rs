@@ -97,7 +97,12 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: directory.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Observation::of(&host::CLASS, "host");
         look(&mut seen, &target, is_container);
         seen

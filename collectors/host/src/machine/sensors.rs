@@ -134,7 +134,12 @@ mod tests {
         ] {
             fs::write(chip.join(file), text).unwrap();
         }
-        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: directory.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)).unwrap(), Coverage::complete());
         let of = |channel: &str| {

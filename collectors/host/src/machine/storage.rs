@@ -235,7 +235,12 @@ mod tests {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        let target = Target { id: "t".into(), site: "s".into(), root: directory.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: directory.path().to_owned(),
+            remote: None,
+        };
         let mut observations = Vec::new();
         assert_eq!(
             collect(&target, &mut Run::new(&mut observations)).unwrap(),

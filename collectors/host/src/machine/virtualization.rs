@@ -198,7 +198,7 @@ mod tests {
             fs::write(path, text).unwrap();
         }
         let root = directory.path().to_owned();
-        (directory, Target { id: "t".into(), site: "s".into(), root })
+        (directory, Target { id: "t".into(), site: "s".into(), root, remote: None })
     }
 
     #[test]

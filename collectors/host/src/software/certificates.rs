@@ -169,7 +169,12 @@ mod tests {
             "etc/ssl/broken.crt",
             "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
         );
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Vec::new();
         let mut run = Run::new(&mut seen);
         assert_eq!(collect(&target, &mut run), Coverage::complete());

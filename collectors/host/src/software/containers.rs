@@ -345,7 +345,12 @@ mod tests {
     #[test]
     fn a_host_without_an_engine_says_so_and_has_a_guard() {
         let place = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)).reason, CoverageReason::NotPresent);
         assert!(guard(&target).is_some());
@@ -416,7 +421,12 @@ mod tests {
     #[test]
     fn a_docker_that_does_not_run_keeps_its_containers() {
         let place = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         std::fs::create_dir_all(place.path().join("var/lib/docker/containers/aabb")).unwrap();
         let mut seen = Vec::new();
         let coverage = collect(&target, &mut Run::new(&mut seen));

@@ -292,7 +292,7 @@ mod tests {
         symlink("4", root.join("proc/4")).unwrap();
         symlink("1", root.join("proc/self")).unwrap();
         symlink("/usr/sbin/web", root.join("proc/1/exe")).unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root };
+        let target = Target { id: "t".into(), site: "s".into(), root, remote: None };
         let proc = Directory::open(&target, "/proc").unwrap();
         let mut buffer = Vec::new();
         for pid in ["2", "3", "4", "../../secret"] {

@@ -235,7 +235,12 @@ mod tests {
             "usr/lib/systemd/system/fstrim.timer",
             "[Timer]\nOnCalendar=weekly\n[Install]\nWantedBy=timers.target\n",
         );
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)), Coverage::complete());
         let told: Vec<String> = seen

@@ -329,7 +329,12 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::os::unix::fs::symlink(to, path).unwrap();
         }
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         (place, target)
     }
 

@@ -70,7 +70,7 @@ fn write(root: &Path, path: &str, text: &str) {
 
 /// Everything that all scopes tell of a tree, as text.
 async fn told(root: PathBuf) -> String {
-    let target = Target { id: "t".into(), site: "s".into(), root };
+    let target = Target { id: "t".into(), site: "s".into(), root, remote: None };
     let mut told = String::new();
     for scope in HostCollector.manifest().scopes {
         let look = testing::look(&HostCollector, &target, scope.name).await.unwrap();

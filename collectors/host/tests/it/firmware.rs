@@ -208,8 +208,12 @@ async fn the_firmware_says_what_dmidecode_reads() {
     std::fs::write(&file, dump).unwrap();
     let told = told(&tool("dmidecode", "dmidecode", &["--from-dump", file.to_str().unwrap()]));
 
-    let target =
-        Target { id: "other".into(), site: "default".into(), root: directory.path().to_owned() };
+    let target = Target {
+        id: "other".into(),
+        site: "default".into(),
+        root: directory.path().to_owned(),
+        remote: None,
+    };
     let seen = testing::look(&HostCollector, &target, "hardware").await.unwrap().observations;
     let complaints = testing::complaints(&HostCollector, "hardware", &seen);
     assert!(complaints.is_empty(), "{complaints:?}");

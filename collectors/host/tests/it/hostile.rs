@@ -159,7 +159,7 @@ proptest! {
             write(directory.path(), file, text.as_bytes());
         }
         let target =
-            Target { id: "other".into(), site: "default".into(), root: directory.path().to_owned() };
+            Target { id: "other".into(), site: "default".into(), root: directory.path().to_owned() , remote: None};
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for scope in HostCollector.manifest().scopes {
             HostCollector.guard(&target, scope.name);

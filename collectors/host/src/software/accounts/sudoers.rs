@@ -297,7 +297,12 @@ mod tests {
         std::fs::write(place.path().join("etc/sudoers"), DEBIAN).unwrap();
         std::fs::write(folder.join("alice"), "alice ALL=(ALL) NOPASSWD: ALL\n").unwrap();
         std::fs::write(folder.join("bob.dpkg-old"), "bob ALL=(ALL) ALL\n").unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let sudoers = Sudoers::read(&target).unwrap();
         assert!(sudoers.rights(&Holder { name: "alice", uid: 1, groups: &[] }).as_root);
         assert!(!sudoers.rights(&Holder { name: "bob", uid: 2, groups: &[] }).as_root);

@@ -280,7 +280,12 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, text).unwrap();
         };
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let of = || of_program(&target, "/usr/sbin/nginx", "nginx: master process");
         assert!(of().is_empty());
         let pem = super::super::x509::tests::PEM;

@@ -68,7 +68,12 @@ mod tests {
     #[test]
     fn what_ended_is_told_from_what_runs_and_what_is_paused() {
         let place = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let write = |path: &str, text: &str| {
             let path = place.path().join(path);
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -92,7 +97,12 @@ mod tests {
     #[test]
     fn a_container_without_a_control_group_is_known_by_its_parent() {
         let place = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         for (pid, stat, name) in [(7, "7 (web) S 8 7", "web"), (8, "8 (conmon) S 1 8", "conmon")] {
             let folder = place.path().join(format!("proc/{pid}"));
             std::fs::create_dir_all(&folder).unwrap();

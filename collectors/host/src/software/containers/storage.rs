@@ -368,7 +368,12 @@ mod tests {
 
     fn tree() -> (tempfile::TempDir, Target) {
         let place = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         (place, target)
     }
 

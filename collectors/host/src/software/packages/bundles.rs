@@ -154,7 +154,12 @@ mod tests {
             "var/lib/flatpak/app/org.example.App/x86_64/stable/active/files/share/metainfo/org.example.App.metainfo.xml",
             "<component><summary xml:lang=\"de\">Nein</summary><summary>Yes</summary><releases><release date=\"x\" version=\"2.1\"/><release version=\"2.0\"/></releases></component>",
         );
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Vec::new();
         let mut run = Run::new(&mut seen);
         assert_eq!(collect_snaps(&target, &mut run), Coverage::complete());

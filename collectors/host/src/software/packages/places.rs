@@ -83,7 +83,12 @@ mod tests {
             place.path().join("usr/lib/site-packages"),
         )
         .unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let found = matching(
             &target,
             &["/usr/lib/python*/site-packages", "/usr/lib/site-packages", "/none/*"],

@@ -178,7 +178,12 @@ mod tests {
         let mut bytes = Vec::new();
         flate2::read::GzDecoder::new(compressed).read_to_end(&mut bytes).unwrap();
         std::fs::write(folder.join(file), bytes).unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let mut seen = Vec::new();
         assert_eq!(collect(&target, &mut Run::new(&mut seen)), Coverage::complete());
         let line = |seen: &model::Observation| {
@@ -208,7 +213,12 @@ mod tests {
         let compressed = &include_bytes!("rpm/testdata/rpmdb.sqlite.gz")[..];
         flate2::read::GzDecoder::new(compressed).read_to_end(&mut bytes).unwrap();
         std::fs::write(folder.join("rpmdb.sqlite"), bytes).unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let known = "/usr/share/example/a-file-with-a-long-name-100";
         let asked = [known, "/usr/bin/a-file-with-a-long-name-100", "/usr/share/example/other"];
         let owners = super::super::owners(&target, asked.into_iter());
@@ -221,7 +231,12 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         std::fs::create_dir_all(place.path().join("var/lib/rpm")).unwrap();
         std::fs::write(place.path().join("var/lib/rpm/Packages"), "x").unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let coverage = collect(&target, &mut Run::new(&mut Vec::new()));
         assert_eq!(coverage.status, model::CoverageStatus::NotLookedAt);
     }

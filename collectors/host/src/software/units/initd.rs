@@ -169,7 +169,12 @@ mod tests {
         write("etc/runlevels/default/sshd", "");
         write("run/openrc/started/sshd", "");
         write("usr/lib/systemd/system/web.service", "[Service]\n");
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let services = read(&target, &Search::read(&target));
         let told: Vec<_> = services
             .iter()
