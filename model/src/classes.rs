@@ -3,6 +3,7 @@
 //! To add a class: declare it in the family's file, list it in [`ALL`], run `cargo xtask generate`.
 
 mod compute;
+mod discovered;
 mod identity;
 mod machine;
 mod network;
@@ -10,6 +11,7 @@ mod software;
 mod storage;
 
 pub use compute::*;
+pub use discovered::*;
 pub use identity::*;
 pub use machine::*;
 pub use network::*;
@@ -37,6 +39,7 @@ pub const ALL: &[&Class] = &[
     &user_group::CLASS,
     &certificate::CLASS,
     // Network.
+    &discovered_host::CLASS,
     &network_interface::CLASS,
     &route::CLASS,
     &listening_endpoint::CLASS,
