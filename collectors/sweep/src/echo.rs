@@ -6,7 +6,7 @@
 //! A reply counts only when it comes from the address that was asked and carries the number of this sweep, so that
 //! nobody who does not see the questions can invent hosts.
 
-use crate::ask::{Known, Question};
+use crate::ask::Known;
 use crate::pace::Bucket;
 use environment::{Clock, RandomnessExt, SystemClock, SystemRandomness};
 use mio::{Events, Interest, Poll, Token};
@@ -229,11 +229,6 @@ fn checksum(bytes: &[u8]) -> u16 {
         sum = (sum & 0xffff) + (sum >> 16);
     }
     !u16::try_from(sum).unwrap_or_default()
-}
-
-/// The question of an address for [`echo`]'s caller, which has no port.
-pub(crate) fn as_question(place: usize, address: IpAddr) -> Question {
-    Question { place, address, port: 0 }
 }
 
 #[cfg(test)]

@@ -40,8 +40,7 @@ pub fn top(count: usize) -> Vec<u16> {
 }
 
 /// What usually listens on a port.
-#[must_use]
-pub fn usual_service(port: u16) -> Option<&'static str> {
+pub(crate) fn usual_service(port: u16) -> Option<&'static str> {
     RANKED.iter().find(|(known, _)| *known == port).map(|(_, name)| *name)
 }
 
