@@ -3,7 +3,8 @@
 use collector::Collector;
 
 /// Every collector.
-pub const COLLECTORS: &[&dyn Collector] = &[&collector_host::HostCollector];
+pub const COLLECTORS: &[&dyn Collector] =
+    &[&collector_host::HostCollector, &collector_sweep::SweepCollector];
 
 /// The collector of that name.
 #[must_use]

@@ -28,8 +28,9 @@ const AGAIN: [Duration; 4] = [
 /// question, and some for ourselves.
 const SILENCE: Duration = Duration::from_millis(1600);
 
-/// The longest wait without looking whether to stop.
+/// The longest wait without looking whether to stop, and the shortest that the kernel's timers can do.
 const STEP_MAX: Duration = Duration::from_millis(20);
+const STEP_MIN: Duration = Duration::from_millis(1);
 
 /// Questions sent before replies are read: fewer than a socket's buffer holds.
 const SENT_AT_ONCE: usize = 32;
@@ -92,86 +93,155 @@ pub(crate) fn echo(
     let mut poll = Poll::new()?;
     poll.registry().register(&mut socket.socket, Token(0), Interest::READABLE)?;
     let mut events = Events::with_capacity(8);
-    let cookie = SystemRandomness.u64();
-    let mut bucket = Bucket::new(echoing.rate, SystemClock.monotonic());
-    let mut first_sent: Vec<Duration> = vec![Duration::ZERO; echoing.addresses.len()];
-    // How far each round has come; a round never overtakes the one before it.
-    let mut rounds = vec![0_usize; echoing.times.clamp(1, AGAIN.len())];
-    let mut sent = 0_u64;
+    let mut rounds = Rounds::new(echoing, socket);
     while !echoing.stop.load(Ordering::Relaxed) {
-        let mut burst = 0;
-        let mut next = None;
-        for round in 0..rounds.len() {
-            while let Some(place) = rounds.get(round).copied() {
-                let Some(address) = echoing.addresses.get(place) else { break };
-                let now = SystemClock.monotonic();
-                let due = match round {
-                    0 => now,
-                    _ if rounds.first().is_some_and(|begun| *begun <= place) => break,
-                    _ => first_sent.get(place).copied().unwrap_or_default() + AGAIN.get(round).copied().unwrap_or_default(),
-                };
-                let is_skipped = address.is_ipv6() != socket.is_v6
-                    || echoing.known.distance(place).is_some();
-                if !is_skipped {
-                    if due > now || burst >= SENT_AT_ONCE || !bucket.take(now) {
-                        next = Some(next.map_or(due, |next: Duration| next.min(due)));
-                        break;
-                    }
-                    burst += 1;
-                    sent += 1;
-                    let question = question(cookie, place, round, socket.is_v6);
-                    // An address without a route stays silent.
-                    let to = SocketAddr::new(*address, 0);
-                    socket.socket.send_to(&question, to).unwrap_or_default();
-                }
-                if round == 0 && let Some(at) = first_sent.get_mut(place) {
-                    *at = now;
-                }
-                if let Some(come) = rounds.get_mut(round) {
-                    *come += 1;
-                }
-            }
-        }
-        read(&socket, cookie, echoing, &first_sent, answered);
-        let now = SystemClock.monotonic();
-        let is_sent = rounds.iter().all(|come| *come >= echoing.addresses.len());
-        let end = first_sent.last().copied().unwrap_or_default() + SILENCE;
-        let is_known = || (0..echoing.addresses.len()).all(|place| echoing.known.distance(place).is_some());
-        if is_sent && (now >= end || is_known()) {
+        let wait = rounds.send();
+        rounds.read(answered);
+        if rounds.are_over() {
             break;
         }
-        if burst < SENT_AT_ONCE {
-            let wait = next.map_or(STEP_MAX, |next| next.saturating_sub(now).max(Duration::from_millis(1)));
-            match poll.poll(&mut events, Some(wait.min(STEP_MAX))) {
+        if let Some(wait) = wait {
+            match poll.poll(&mut events, Some(wait.clamp(STEP_MIN, STEP_MAX))) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 _ => {}
             }
         }
     }
-    Ok(sent)
+    Ok(rounds.sent)
 }
 
-/// Reads every reply that is there.
-fn read(
-    socket: &EchoSocket,
+/// How far each round of questions has come. A round never overtakes the one before it.
+#[derive(Debug)]
+struct Rounds<'a> {
+    echoing: &'a Echoing<'a>,
+    socket: EchoSocket,
     cookie: u64,
-    echoing: &Echoing<'_>,
-    first_sent: &[Duration],
-    answered: &mut dyn FnMut(usize, Duration),
-) {
-    let mut buffer = [0; REPLY_BYTES_MAX];
-    // As many as there can be of ours, so that a flood does not keep us here.
-    for _ in 0..echoing.addresses.len().saturating_mul(AGAIN.len()).max(SENT_AT_ONCE) {
-        let Ok((length, from)) = socket.socket.recv_from(&mut buffer) else { return };
-        let bytes = buffer.get(..length).unwrap_or_default();
-        let Some((place, round)) = reply(bytes, cookie, socket.is_v6) else { continue };
-        if echoing.addresses.get(place) != Some(&from.ip().to_canonical()) {
-            continue;
+    bucket: Bucket,
+    come: Vec<usize>,
+    /// When each address was asked first.
+    begun: Vec<Duration>,
+    sent: u64,
+    /// Addresses before this one have all answered.
+    answered_before: usize,
+}
+
+impl<'a> Rounds<'a> {
+    fn new(echoing: &'a Echoing<'a>, socket: EchoSocket) -> Self {
+        let now = SystemClock.monotonic();
+        Self {
+            echoing,
+            socket,
+            cookie: SystemRandomness.u64(),
+            bucket: Bucket::new(echoing.rate, now),
+            come: vec![0; echoing.times.clamp(1, AGAIN.len())],
+            begun: vec![Duration::ZERO; echoing.addresses.len()],
+            sent: 0,
+            answered_before: 0,
         }
-        let (Some(first), Some(again)) = (first_sent.get(place), AGAIN.get(round)) else { continue };
-        let after = SystemClock.monotonic().saturating_sub(*first + *again);
-        echoing.known.answered(place, after);
-        answered(place, after);
+    }
+
+    /// Sends what is due, up to [`SENT_AT_ONCE`]; how long to wait for the next one, `None` when more is due at once.
+    fn send(&mut self) -> Option<Duration> {
+        let mut wait = STEP_MAX;
+        let mut left = SENT_AT_ONCE;
+        for round in 0..self.come.len() {
+            while let Some(due) = self.due(round) {
+                let now = SystemClock.monotonic();
+                if self.is_wanted(round) {
+                    if due > now {
+                        wait = wait.min(due - now);
+                        break;
+                    }
+                    if left == 0 {
+                        return None;
+                    }
+                    if !self.bucket.take(now) {
+                        wait = wait.min(self.bucket.next().saturating_sub(now));
+                        break;
+                    }
+                    left -= 1;
+                    self.ask(round);
+                }
+                self.step(round, now);
+            }
+        }
+        Some(wait)
+    }
+
+    /// When the next question of a round may be sent; `None` when it has come to the end or must wait for another one.
+    fn due(&self, round: usize) -> Option<Duration> {
+        let place = *self.come.get(round)?;
+        self.echoing.addresses.get(place)?;
+        let Some(before) = round.checked_sub(1) else { return Some(Duration::ZERO) };
+        if self.come.get(before).is_some_and(|before| *before <= place) {
+            return None;
+        }
+        Some(*self.begun.get(place)? + *AGAIN.get(round)?)
+    }
+
+    /// Whether the next address of a round is of the socket's family and has not answered.
+    fn is_wanted(&self, round: usize) -> bool {
+        let place = self.come.get(round).copied().unwrap_or_default();
+        let is_of_family = self
+            .echoing
+            .addresses
+            .get(place)
+            .is_some_and(|address| address.is_ipv6() == self.socket.is_v6);
+        is_of_family && self.echoing.known.distance(place).is_none()
+    }
+
+    fn ask(&mut self, round: usize) {
+        let place = self.come.get(round).copied().unwrap_or_default();
+        let Some(address) = self.echoing.addresses.get(place) else { return };
+        let question = question(self.cookie, place, round, self.socket.is_v6);
+        // An address without a route stays silent.
+        self.socket.socket.send_to(&question, SocketAddr::new(*address, 0)).unwrap_or_default();
+        self.sent += 1;
+    }
+
+    fn step(&mut self, round: usize, now: Duration) {
+        let Some(come) = self.come.get_mut(round) else { return };
+        if round == 0
+            && let Some(begun) = self.begun.get_mut(*come)
+        {
+            *begun = now;
+        }
+        *come += 1;
+    }
+
+    /// Whether everything was asked, and either all have answered or the last one had its time.
+    fn are_over(&mut self) -> bool {
+        let count = self.echoing.addresses.len();
+        if self.come.iter().any(|come| *come < count) {
+            return false;
+        }
+        while self.answered_before < count
+            && self.echoing.known.distance(self.answered_before).is_some()
+        {
+            self.answered_before += 1;
+        }
+        let end = self.begun.last().copied().unwrap_or_default() + SILENCE;
+        self.answered_before == count || SystemClock.monotonic() >= end
+    }
+
+    /// Reads every reply that is there.
+    fn read(&self, answered: &mut dyn FnMut(usize, Duration)) {
+        let mut buffer = [0; REPLY_BYTES_MAX];
+        // As many as there can be of ours, so that a flood does not keep us here.
+        for _ in 0..self.echoing.addresses.len().saturating_mul(AGAIN.len()).max(SENT_AT_ONCE) {
+            let Ok((length, from)) = self.socket.socket.recv_from(&mut buffer) else { return };
+            let bytes = buffer.get(..length).unwrap_or_default();
+            let Some((place, round)) = reply(bytes, self.cookie, self.socket.is_v6) else { continue };
+            if self.echoing.addresses.get(place) != Some(&from.ip().to_canonical()) {
+                continue;
+            }
+            let (Some(begun), Some(again)) = (self.begun.get(place), AGAIN.get(round)) else {
+                continue;
+            };
+            let after = SystemClock.monotonic().saturating_sub(*begun + *again);
+            self.echoing.known.answered(place, after);
+            answered(place, after);
+        }
     }
 }
 
