@@ -187,8 +187,10 @@ impl Lab {
     }
 }
 
-/// The kernel's limits on answers are off, because one machine answers for 65,536.
+/// It forwards to the slow host; the kernel's limits on answers are off, because one machine answers for 65,536.
 const SETTINGS: &str = "
+echo 1 > /proc/sys/net/ipv4/ip_forward
+echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter
 echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
 echo 1000000 > /proc/sys/net/ipv4/icmp_msgs_per_sec 2>/dev/null
 echo 65535 > /proc/sys/net/core/somaxconn

@@ -37,6 +37,11 @@ pub(crate) const DECLARED: &[OptionDeclaration] = &[
         default: "false",
     },
     OptionDeclaration {
+        name: "half_open",
+        doc: "Whether connections are left half open where the agent may open raw sockets (IPv4), which costs a third; never in fragile mode.",
+        default: "true",
+    },
+    OptionDeclaration {
         name: "assume_up",
         doc: "Whether every address is asked for its ports, also where nothing answered first.",
         default: "false",
@@ -88,6 +93,8 @@ pub struct Pace {
     pub concurrency: usize,
     /// Whether each address has one connection at a time and is written nothing.
     pub is_fragile: bool,
+    /// Whether connections may be left half open.
+    pub is_half_open: bool,
 }
 
 /// The most packets a second that can be asked for: what one core sends through the kernel at all.
@@ -143,7 +150,8 @@ impl Options {
             _ => ports::parse(remote.option("ports").unwrap_or("top100"))
                 .map_err(|error| wrong(error.to_string()))?,
         };
-        let is_fragile = flag("fragile", remote.option("fragile")).map_err(wrong)?;
+        let is_fragile = flag("fragile", remote.option("fragile"), false).map_err(wrong)?;
+        let is_half_open = flag("half_open", remote.option("half_open"), true).map_err(wrong)?;
         let (rate, concurrency) = if is_fragile {
             (RATE_FRAGILE, CONCURRENCY_FRAGILE)
         } else {
@@ -153,8 +161,9 @@ impl Options {
         let concurrency =
             number("concurrency", remote.option("concurrency"), concurrency, CONCURRENCY_MAX)
                 .map_err(wrong)?;
-        let is_assumed_up = flag("assume_up", remote.option("assume_up")).map_err(wrong)?;
-        let pace = Pace { rate, concurrency, is_fragile };
+        let is_assumed_up = flag("assume_up", remote.option("assume_up"), false).map_err(wrong)?;
+        let is_half_open = is_half_open && !is_fragile;
+        let pace = Pace { rate, concurrency, is_fragile, is_half_open };
         Ok(Self { addresses, ports, profile, pace, is_assumed_up, engine })
     }
 }
@@ -173,9 +182,10 @@ fn profile(text: Option<&str>, engine: &Engine) -> Result<Profile, String> {
     }
 }
 
-fn flag(name: &str, text: Option<&str>) -> Result<bool, String> {
+fn flag(name: &str, text: Option<&str>, usual: bool) -> Result<bool, String> {
     match text {
-        None | Some("false") => Ok(false),
+        None => Ok(usual),
+        Some("false") => Ok(false),
         Some("true") => Ok(true),
         Some(_) => Err(format!("`{name}` is `true` or `false`")),
     }

@@ -9,6 +9,7 @@ use crate::found::{Host, Sign, Swept};
 use crate::neighbors;
 use crate::options::{Options, Pace, Profile};
 use crate::worker::Workers;
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,6 +30,8 @@ const DISCOVERY_PORTS: [u16; 5] = [443, 22, 80, 445, 3389];
 
 /// How long echoes have before ports are asked for: a network that answers them is asked for less.
 const ECHO_FIRST: Duration = Duration::from_millis(100);
+/// How often it is looked whether all have answered.
+const ECHO_STEP: Duration = Duration::from_millis(5);
 
 /// Threads that ask; more would only take processors from the host.
 const THREADS_MAX: usize = 2;
@@ -140,7 +143,7 @@ async fn discover(
         }
     }
     if has_echo {
-        tokio::time::sleep(ECHO_FIRST).await;
+        wait_for_echoes(known, block.len()).await;
     }
     let turns: Vec<Arc<[u16]>> = ports_in_turn(&DISCOVERY_PORTS, pace);
     if pace.is_fragile {
@@ -159,6 +162,17 @@ async fn discover(
         start_asking(&mut workers, asked, pace, known)?;
     }
     collect(&mut workers, block, swept).await
+}
+
+/// Gives echoes their time, unless every address has answered before.
+async fn wait_for_echoes(known: &Known, count: usize) {
+    let end = tokio::time::Instant::now() + ECHO_FIRST;
+    while tokio::time::Instant::now() < end {
+        if (0..count).all(|place| known.distance(place).is_some()) {
+            return;
+        }
+        tokio::time::sleep(ECHO_STEP).await;
+    }
 }
 
 fn start_echo(
@@ -199,6 +213,12 @@ fn start_asking(
     let threads = (count / QUESTIONS_OF_A_THREAD + 1).min(THREADS_MAX).min(processors);
     let threads = if pace.is_fragile { 1 } else { threads };
     let share = u32::try_from(threads).unwrap_or(1);
+    let by_address: HashMap<IpAddr, usize> = asked
+        .places
+        .iter()
+        .filter_map(|place| Some((*asked.block.get(*place)?, *place)))
+        .collect();
+    let by_address = Arc::new(by_address);
     let places: Arc<[usize]> = asked.places.into();
     for thread in 0..threads {
         let (block, ports, places) =
@@ -211,6 +231,7 @@ fn start_asking(
             },
             timing: asked.timing,
             known: Arc::clone(known),
+            places: Arc::clone(&by_address),
             stop: workers.stop(),
         };
         workers.start(move |sender| {
@@ -227,7 +248,7 @@ fn start_asking(
                 waiting.len() < TOLD_AT_ONCE
                     || sender.blocking_send(Told::Replies(std::mem::take(&mut waiting))).is_ok()
             };
-            let told = match ask::ask(&asking, questions, &mut answer) {
+            let told = match ask_somehow(&asking, questions, &mut answer) {
                 Ok(cost) => Told::Done(cost),
                 Err(error) => Told::Failed(error.to_string()),
             };
@@ -237,6 +258,25 @@ fn start_asking(
         })?;
     }
     Ok(())
+}
+
+/// Asks by half-open connections where they are wanted and permitted, else by whole ones.
+fn ask_somehow(
+    asking: &Asking,
+    questions: impl Iterator<Item = Question>,
+    answer: &mut dyn FnMut(Reply) -> bool,
+) -> io::Result<Cost> {
+    #[cfg(target_os = "linux")]
+    {
+        let is_v4 = asking.places.keys().all(IpAddr::is_ipv4);
+        if asking.pace.is_half_open
+            && is_v4
+            && let Ok(half_open) = ask::half_open::HalfOpen::open()
+        {
+            return ask::half_open::ask(asking, half_open, questions, answer);
+        }
+    }
+    ask::ask(asking, questions, answer)
 }
 
 async fn connect(

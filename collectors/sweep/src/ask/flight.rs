@@ -155,9 +155,10 @@ impl<'a> Flight<'a> {
         replies: &mut Vec<Reply>,
     ) -> std::io::Result<Option<TcpStream>> {
         let sent = SystemClock.monotonic();
-        let is_near = self.near_misses < NEAR_MISSES_MAX || self.near_misses % NEAR_AGAIN == 0;
+        let is_near = self.near_misses < NEAR_MISSES_MAX || self.near_misses.is_multiple_of(NEAR_AGAIN);
         let to = SocketAddr::new(question.address, question.port);
         self.cost.packets += 1;
+        self.cost.sockets_max = self.cost.sockets_max.max(self.sockets + 1);
         let is_fragile = self.asking.pace.is_fragile;
         match socket::begin(to, is_near, is_fragile) {
             Socket::UnderWay(stream) => {
@@ -210,7 +211,6 @@ impl<'a> Flight<'a> {
             self.sockets -= usize::from(before.take().is_some());
         }
         self.sockets += 1;
-        self.cost.sockets_max = self.cost.sockets_max.max(self.sockets);
         self.set_timer(slot);
     }
 

@@ -6,9 +6,10 @@ use std::net::{Ipv4Addr, TcpListener};
 
 fn asking(count: usize, concurrency: usize) -> Asking {
     Asking {
-        pace: Pace { rate: 100_000, concurrency, is_fragile: false },
+        pace: Pace { rate: 100_000, concurrency, is_fragile: false, is_half_open: false },
         timing: Timing::Ports,
         known: Arc::new(Known::new(count)),
+        places: Arc::new(HashMap::from([(Ipv4Addr::LOCALHOST.into(), 0)])),
         stop: Arc::new(AtomicBool::new(false)),
     }
 }
@@ -73,4 +74,22 @@ fn a_sweep_that_is_told_to_stop_asks_nothing() {
     asking.stop.store(true, Ordering::Relaxed);
     let questions = std::iter::repeat_with(|| question(0, 9));
     assert_eq!(ask(&asking, questions, &mut |_| true).unwrap().packets, 0);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn half_open_questions_have_the_same_answers_where_they_are_permitted() {
+    // Without the right there is nothing to compare; the suite runs as root where it counts.
+    let Ok(half_open) = half_open::HalfOpen::open() else { return };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let open = listener.local_addr().unwrap().port();
+    let (_kept, closed) = refused();
+    let mut found = BTreeMap::new();
+    let questions = [question(0, open), question(0, closed)].into_iter();
+    let cost = half_open::ask(&asking(1, 16), half_open, questions, &mut |reply| {
+        found.insert(reply.question.port, reply.verdict);
+        true
+    });
+    assert_eq!(found, BTreeMap::from([(open, Verdict::Open), (closed, Verdict::Refused)]));
+    assert_eq!(cost.unwrap().unasked, 0);
 }

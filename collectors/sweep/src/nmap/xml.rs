@@ -187,11 +187,7 @@ impl Reading {
             }
             "service" => self.service(start),
             "cpe" => self.within = Within::Cpe,
-            "osmatch" => {
-                if host.os_guess.is_none() {
-                    host.os_guess = value(start, "name");
-                }
-            }
+            "osmatch" if host.os_guess.is_none() => host.os_guess = value(start, "name"),
             "script" => self.is_host_key_script = value(start, "id").as_deref() == Some("ssh-hostkey"),
             "elem" => {
                 let is_key = self.is_host_key_script && value(start, "key").as_deref() == Some("key");

@@ -22,8 +22,8 @@ async fn floods_drips_and_silence_take_bounded_time_and_the_others_are_seen() {
     let good = server(|mut stream| {
         drop(stream.write_all(b"SSH-2.0-OpenSSH_9.2p1 Debian-2+deb12u3\r\n"));
     });
-    let all = sweep(&[flood, drip, silent, good], &[]);
-    let look = tokio::time::timeout(Duration::from_secs(60), all).await.unwrap();
+    let ports = [flood, drip, silent, good];
+    let look = tokio::time::timeout(Duration::from_secs(60), sweep(&ports, &[])).await.unwrap();
     assert_eq!(fact(&look, good, "product").as_deref(), Some("OpenSSH"));
     assert_eq!(fact(&look, good, "product_version").as_deref(), Some("9.2p1"));
     assert!(fact(&look, flood, "banner").unwrap().len() <= 200);
