@@ -4,7 +4,7 @@ use collector::Collector;
 
 /// Every collector.
 pub const COLLECTORS: &[&dyn Collector] =
-    &[&collector_host::HostCollector, &collector_snmp::SnmpCollector];
+    &[&collector_host::HostCollector, &collector_snmp::SnmpCollector, &collector_sweep::SweepCollector];
 
 /// The collector of that name.
 #[must_use]

@@ -4,6 +4,7 @@
 
 mod compute;
 mod device;
+mod discovered;
 mod identity;
 mod machine;
 mod network;
@@ -12,6 +13,7 @@ mod storage;
 
 pub use compute::*;
 pub use device::*;
+pub use discovered::*;
 pub use identity::*;
 pub use machine::*;
 pub use network::*;
@@ -48,6 +50,7 @@ pub const ALL: &[&Class] = &[
     // Network.
     &network_device::CLASS,
     &management_access::CLASS,
+    &discovered_host::CLASS,
     &network_interface::CLASS,
     &route::CLASS,
     &listening_endpoint::CLASS,

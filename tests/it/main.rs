@@ -7,4 +7,5 @@ mod kills;
 mod machines;
 mod main_job;
 mod snmp;
+mod sweep;
 mod volumes;

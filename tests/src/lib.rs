@@ -5,6 +5,7 @@
 
 pub mod estate;
 pub mod machines;
+pub mod network_lab;
 pub mod process;
 pub mod report;
 pub mod rig;

@@ -39,6 +39,9 @@ struct Benchmark {
 const INVENTORY_RIVALS: &[(&str, &str)] =
     &[("lshw", "lshw"), ("facter", "facter"), ("fusioninventory-agent", "fusioninventory-agent")];
 
+const SWEEP_RIVALS: &[(&str, &str)] =
+    &[("nmap", "nmap"), ("fping", "fping"), ("ip", "iproute2"), ("nft", "nftables")];
+
 const NODE_EXPORTER: &[(&str, &str)] = &[("prometheus-node-exporter", "prometheus-node-exporter")];
 
 const BENCHMARKS: &[Benchmark] = &[
@@ -113,6 +116,12 @@ const BENCHMARKS: &[Benchmark] = &[
         program: &["-p", "system-tests", "--bin", "bench-streams"],
         rivals: &[],
         needs_product: true,
+    },
+    Benchmark {
+        name: "sweep",
+        program: &["-p", "system-tests", "--bin", "bench-sweep"],
+        rivals: SWEEP_RIVALS,
+        needs_product: false,
     },
     Benchmark {
         name: "topology",

@@ -61,6 +61,15 @@ const TARGETS: &[Target] = &[
         tests: &["takes_any_bytes", "for_any_bytes", "damaged", "mangled::", "model::"],
     },
     Target { name: "store", package: "store", tests: &["codec::"] },
+    Target {
+        name: "sweep",
+        package: "collector-sweep",
+        tests: &[
+            "addresses::", "datagram::", "echo::", "fingerprint::", "neighbors::", "pace::",
+            "ports::", "text::", "tls::", "x509::",
+        ],
+    },
+    Target { name: "sweep-nmap", package: "collector-sweep", tests: &["nmap::xml"] },
     Target { name: "tokens", package: "pki", tests: &["tests::tokens"] },
     Target { name: "topology", package: "topology", tests: &["::"] },
     Target { name: "wire", package: "proto", tests: &["arbitrary_bytes"] },

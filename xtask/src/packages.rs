@@ -89,6 +89,12 @@ pub(crate) const PEERS: &[Peer] = &[
         tests: &["of_snmpd"],
     },
     Peer {
+        name: "network-lab",
+        purpose: "sweeps of a network of namespaces, beside nmap",
+        programs: &[("ip", "iproute2"), ("nft", "nftables"), ("nmap", "nmap")],
+        tests: &["sweep::sweep_"],
+    },
+    Peer {
         name: "qemu",
         purpose: "comparison with dmidecode, smartctl, LVM and mdadm in guests",
         programs: &[("busybox", "busybox-static"), ("qemu-system-x86_64", "qemu-system-x86")],

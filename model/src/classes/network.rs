@@ -110,6 +110,16 @@ ci_class! {
         fact IS_EXPOSED: bool = "is_exposed", "Exposed";
         /// Account that opened it.
         fact RUN_AS: String = "run_as", "Opened by";
+        /// Protocol that it speaks, as a look from outside recognized it, such as `ssh`.
+        fact SERVICE: String = "service", "Service";
+        /// Product that answers, as a look from outside recognized it.
+        fact PRODUCT: String = "product", "Product";
+        /// Version of the product that answers.
+        fact PRODUCT_VERSION: String = "product_version", "Product version";
+        /// Name of the product in the Common Platform Enumeration (NISTIR 7695), for looking up its weaknesses.
+        fact CPE: String = "cpe", "CPE";
+        /// First words that it says, made printable and cut.
+        fact BANNER: String = "banner", "Banner";
         /// Connections that were accepted on it and are open.
         reading CONNECTIONS_COUNT: u64 = "connections_count", "Connections";
     }

@@ -7,7 +7,11 @@ use std::time::Duration;
 
 /// The manifests of every collector that the agent has.
 pub(crate) fn all() -> Vec<&'static Manifest> {
-    vec![collector_host::HostCollector.manifest(), collector_snmp::SnmpCollector.manifest()]
+    vec![
+        collector_host::HostCollector.manifest(),
+        collector_snmp::SnmpCollector.manifest(),
+        collector_sweep::SweepCollector.manifest(),
+    ]
 }
 
 /// Their pages, with the index.
