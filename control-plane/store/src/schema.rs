@@ -6,8 +6,13 @@
 //! the references whole.
 
 /// The migrations in order.
-pub(crate) const MIGRATIONS: &[&str] =
-    &[ITEMS, crate::fleet::SCHEMA, crate::users::SCHEMA, crate::sqlite::HISTORY_SCHEMA];
+pub(crate) const MIGRATIONS: &[&str] = &[
+    ITEMS,
+    crate::fleet::SCHEMA,
+    crate::users::SCHEMA,
+    crate::sqlite::HISTORY_SCHEMA,
+    crate::targets::SCHEMA,
+];
 
 /// Items, observations and their history.
 ///
