@@ -378,6 +378,7 @@ async fn serve(state: &Path) -> Server {
         ingest: ingest.clone(),
         sessions: Sessions::default(),
         admission: Arc::new(Everyone),
+        targets: None,
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
     });

@@ -16,6 +16,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use crate::targets::Assigned;
 use engine::{Engine, Job, Reply};
 use environment::{Clock, Randomness};
 use load::Parts;
@@ -74,6 +75,7 @@ pub struct Outcome {
 pub struct Ingest {
     jobs: mpsc::Sender<Job>,
     graph: Arc<RwLock<topology::Graph>>,
+    assigned: Assigned,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -88,7 +90,8 @@ impl Ingest {
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, StartError> {
-        let parts = Parts { catalog, clock, randomness };
+        let assigned = Assigned::default();
+        let parts = Parts { catalog, clock, randomness, assigned: assigned.clone() };
         let loaded = load::load(store.as_ref(), &parts).await.map_err(StartError::Load)?;
         let engine = Engine::new(store, parts, loaded, tokio::runtime::Handle::current());
         let graph = Arc::clone(&engine.graph);
@@ -97,7 +100,7 @@ impl Ingest {
             .name("ingest".to_owned())
             .spawn(move || engine.run(waiting))
             .map_err(StartError::Thread)?;
-        Ok(Self { jobs, graph, thread: Arc::new(Mutex::new(Some(thread))) })
+        Ok(Self { jobs, graph, assigned, thread: Arc::new(Mutex::new(Some(thread))) })
     }
 
     /// What is already stored of this agent's spool, for its Welcome.
@@ -146,6 +149,12 @@ impl Ingest {
     #[must_use]
     pub fn topology(&self) -> Arc<RwLock<topology::Graph>> {
         Arc::clone(&self.graph)
+    }
+
+    /// Which agent may report which target; who plans that fills it.
+    #[must_use]
+    pub fn assigned(&self) -> Assigned {
+        self.assigned.clone()
     }
 
     /// Moves items through their life by time alone (missing to stale to retired). Called once a minute by a task.

@@ -13,4 +13,5 @@ pub mod graph;
 pub mod ingest;
 pub mod rate;
 pub mod server;
+pub mod targets;
 pub mod tasks;

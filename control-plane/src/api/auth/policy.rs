@@ -66,17 +66,29 @@ pub enum Action {
     OwnTokensManage,
     /// Make, list and revoke the tokens of programs and of other people.
     AllTokensManage,
+    /// Read target sets and how their targets fare.
+    TargetsRead,
+    /// Have targets looked at now.
+    TargetsRun,
+    /// Change target sets. Whoever names an address names where credentials are sent.
+    TargetsManage,
+    /// List, change and try credentials.
+    CredentialsManage,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 10] = [
         Self::ItemsRead,
         Self::AgentsRead,
         Self::AgentsRevoke,
         Self::JoinTokensManage,
         Self::OwnTokensManage,
         Self::AllTokensManage,
+        Self::TargetsRead,
+        Self::TargetsRun,
+        Self::TargetsManage,
+        Self::CredentialsManage,
     ];
 
     /// The name in the API.
@@ -89,6 +101,10 @@ impl Action {
             Self::JoinTokensManage => "join_tokens_manage",
             Self::OwnTokensManage => "own_tokens_manage",
             Self::AllTokensManage => "all_tokens_manage",
+            Self::TargetsRead => "targets_read",
+            Self::TargetsRun => "targets_run",
+            Self::TargetsManage => "targets_manage",
+            Self::CredentialsManage => "credentials_manage",
         }
     }
 
@@ -102,9 +118,12 @@ impl Action {
     #[must_use]
     pub const fn needs(self) -> Level {
         match self {
-            Self::ItemsRead | Self::AgentsRead => Level::Read,
-            Self::JoinTokensManage | Self::OwnTokensManage => Level::Write,
-            Self::AgentsRevoke | Self::AllTokensManage => Level::Admin,
+            Self::ItemsRead | Self::AgentsRead | Self::TargetsRead => Level::Read,
+            Self::JoinTokensManage | Self::OwnTokensManage | Self::TargetsRun => Level::Write,
+            Self::AgentsRevoke
+            | Self::AllTokensManage
+            | Self::TargetsManage
+            | Self::CredentialsManage => Level::Admin,
         }
     }
 }
