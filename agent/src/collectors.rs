@@ -5,6 +5,12 @@ use collector::Collector;
 /// Every collector.
 pub const COLLECTORS: &[&dyn Collector] = &[&collector_host::HostCollector];
 
+/// Those that read targets over the network.
+#[must_use]
+pub fn remote() -> Vec<&'static dyn Collector> {
+    COLLECTORS.iter().copied().filter(|collector| collector.manifest().is_remote).collect()
+}
+
 /// The collector of that name.
 #[must_use]
 pub fn by_name(name: &str) -> Option<&'static dyn Collector> {
