@@ -98,7 +98,9 @@ impl Failure {
             CollectError::Refused { .. } => Self::Refused,
             CollectError::Unreachable { .. } => Self::Unreachable,
             CollectError::Misconfigured { .. } => Self::Misconfigured,
-            CollectError::PermissionDenied { .. } | CollectError::UnknownScope { .. } => Self::Other,
+            CollectError::PermissionDenied { .. } | CollectError::UnknownScope { .. } => {
+                Self::Other
+            }
         }
     }
 }

@@ -1,9 +1,11 @@
 //! The commands, one module a noun.
 
 mod agents;
+mod credentials;
 mod history;
 mod items;
 mod login;
+mod targets;
 mod time;
 mod tokens;
 mod topology;
@@ -62,6 +64,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         }
         Command::Classes => items::classes(&common, &client(&common)?).await,
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
+        Command::Target(command) => targets::run(&common, &client(&common)?, command).await,
+        Command::Credential(command) => credentials::run(&common, &client(&common)?, command).await,
         Command::Token(command) => tokens::run(&common, &client(&common)?, command).await,
         Command::Api { method, path, fields } => {
             api(&common, &client(&common)?, &method, &path, &fields).await

@@ -296,9 +296,8 @@ impl Reference {
 /// When it does not fit.
 pub fn check_name(field: &'static str, name: &str) -> Result<(), Invalid> {
     let mut letters = name.chars();
-    let begins = letters.next().is_some_and(|first| {
-        first.is_ascii_lowercase() || first.is_ascii_digit()
-    });
+    let begins =
+        letters.next().is_some_and(|first| first.is_ascii_lowercase() || first.is_ascii_digit());
     let is_plain = name
         .chars()
         .all(|one| one.is_ascii_lowercase() || one.is_ascii_digit() || "._-".contains(one));

@@ -306,7 +306,7 @@ impl Common {
             match control::listen(&path) {
                 Ok(listener) => {
                     let (board, spool) = (life.board.clone(), life.spool.clone());
-                let remote = life.remote.board.clone();
+                    let remote = life.remote.board.clone();
                     let stop = stop.clone();
                     tasks.spawn(async move {
                         control::serve(listener, (board, remote, spool), stop).await;

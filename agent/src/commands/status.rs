@@ -47,7 +47,17 @@ fn show_targets(status: &Status) {
     let shown = status.targets.iter().take(TARGETS_SHOWN_MAX);
     let rows: Vec<Vec<String>> = shown.map(target_row).collect();
     output::table(
-        &["TARGET", "COLLECTOR", "STATE", "SEEN", "HOLDS", "LOOKED AT", "NEXT", "CREDENTIAL", "WHY"],
+        &[
+            "TARGET",
+            "COLLECTOR",
+            "STATE",
+            "SEEN",
+            "HOLDS",
+            "LOOKED AT",
+            "NEXT",
+            "CREDENTIAL",
+            "WHY",
+        ],
         &rows,
     );
     if status.targets_count > rows.len() {

@@ -222,9 +222,10 @@ impl RemoteBoard {
     pub fn targets(&self) -> Vec<TargetStatus> {
         let inner = self.inner();
         let is_well = |status: &&TargetStatus| {
-            status.coverage.as_ref().is_none_or(|coverage| {
-                coverage.status == model::CoverageStatus::Complete
-            })
+            status
+                .coverage
+                .as_ref()
+                .is_none_or(|coverage| coverage.status == model::CoverageStatus::Complete)
         };
         let unwell = inner.targets.values().filter(|status| !is_well(status));
         unwell.chain(inner.targets.values().filter(is_well)).take(STATUS_MAX).cloned().collect()

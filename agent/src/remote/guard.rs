@@ -46,15 +46,21 @@ pub(crate) struct Guard {
 
 impl Guard {
     /// Whether a credential may be tried at a target now; else from when on.
-    pub(crate) fn may(&self, key: &Key, credential: Fingerprint, now: Instant) -> Result<(), Instant> {
+    pub(crate) fn may(
+        &self,
+        key: &Key,
+        credential: Fingerprint,
+        now: Instant,
+    ) -> Result<(), Instant> {
         let pause = self.pauses.get(&(key.clone(), credential)).map(|pause| pause.until);
         let account = self.accounts.get(&credential).and_then(|refusals| {
             let recent = refusals.iter().filter(|at| **at + HOUR > now);
             (recent.count() >= REFUSALS_AN_HOUR).then(|| refusals.front().map(|at| *at + HOUR))?
         });
-        let refused = self.accounts.get(&credential).map_or(0, |refusals| {
-            refusals.iter().filter(|at| **at + HOUR > now).count()
-        });
+        let refused = self
+            .accounts
+            .get(&credential)
+            .map_or(0, |refusals| refusals.iter().filter(|at| **at + HOUR > now).count());
         let under_way = self.in_flight.get(&credential).copied().unwrap_or(0);
         let is_full = !self.proven.contains(&credential)
             && refused.saturating_add(under_way) >= REFUSALS_AN_HOUR;
@@ -87,7 +93,8 @@ impl Guard {
     pub(crate) fn refused(&mut self, key: &Key, credential: Fingerprint, kind: &str, now: Instant) {
         let pause = self.pauses.entry((key.clone(), credential));
         let pause = pause.or_insert(Pause { count: 0, until: now });
-        let doubled = PAUSE_FIRST.saturating_mul(1_u32.checked_shl(pause.count).unwrap_or(u32::MAX));
+        let doubled =
+            PAUSE_FIRST.saturating_mul(1_u32.checked_shl(pause.count).unwrap_or(u32::MAX));
         pause.until = now + doubled.min(PAUSE_MOST);
         pause.count = pause.count.saturating_add(1);
         if kind != WITHOUT_ACCOUNT {
@@ -108,8 +115,13 @@ impl Guard {
     }
 
     /// Forgets targets and credentials that are no more.
-    pub(crate) fn keep(&mut self, is_known: impl Fn(&Key) -> bool, credentials: &HashSet<Fingerprint>) {
-        self.pauses.retain(|(key, credential), _| is_known(key) && credentials.contains(credential));
+    pub(crate) fn keep(
+        &mut self,
+        is_known: impl Fn(&Key) -> bool,
+        credentials: &HashSet<Fingerprint>,
+    ) {
+        self.pauses
+            .retain(|(key, credential), _| is_known(key) && credentials.contains(credential));
         self.accounts.retain(|credential, _| credentials.contains(credential));
         self.proven.retain(|credential| credentials.contains(credential));
     }

@@ -8,7 +8,7 @@ use proto::v1;
 use std::time::Duration;
 
 /// How long a credential is tried; the person is told after a little more.
-const LIMIT: Duration = Duration::from_secs(45);
+const LIMIT: Duration = Duration::from_secs(22);
 
 /// Counts, and keeps nothing.
 struct Counting;
@@ -18,7 +18,10 @@ impl Sink for Counting {
 }
 
 /// Tries it.
-pub(super) async fn probe(probe: v1::Probe, collectors: Vec<&'static dyn Collector>) -> v1::ProbeResult {
+pub(super) async fn probe(
+    probe: v1::Probe,
+    collectors: Vec<&'static dyn Collector>,
+) -> v1::ProbeResult {
     let number = probe.number;
     let answer = |is_accepted, detail: String| v1::ProbeResult {
         number,
@@ -40,7 +43,10 @@ pub(super) async fn probe(probe: v1::Probe, collectors: Vec<&'static dyn Collect
     let kinds = collector.manifest().credentials;
     if !kinds.contains(&credential.kind.as_str()) {
         let known = kinds.join(", ");
-        let why = format!("`{}` cannot use a credential of the kind `{}`; it uses: {known}", probe.collector, credential.kind);
+        let why = format!(
+            "`{}` cannot use a credential of the kind `{}`; it uses: {known}",
+            probe.collector, credential.kind
+        );
         return answer(false, why);
     }
     let Some(scope) = collector.manifest().scopes.first() else {
@@ -60,13 +66,21 @@ pub(super) async fn probe(probe: v1::Probe, collectors: Vec<&'static dyn Collect
     let ended = tokio::time::timeout(limit, collector.collect(&target, scope.name, &mut run)).await;
     let is_named = run.accepted_credential() == Some(name.as_str());
     match ended {
-        Err(_) if is_named => answer(true, format!("accepted; more than {} s are needed to read all", limit.as_secs())),
+        Err(_) if is_named => answer(
+            true,
+            format!("accepted; more than {} s are needed to read all", limit.as_secs()),
+        ),
         Err(_) => answer(false, format!("no answer within {} s", limit.as_secs())),
         Ok(Err(error)) => answer(is_named, crate::report::chain(&error)),
         Ok(Ok(coverage)) => {
-            let is_accepted = is_named || coverage.status != CoverageStatus::NotLookedAt && run.count() > 0;
+            let is_accepted =
+                is_named || coverage.status != CoverageStatus::NotLookedAt && run.count() > 0;
             let seen = format!("{} things seen in `{}`", run.count(), scope.name);
-            let why = if coverage.detail.is_empty() { seen } else { format!("{seen}; {}", coverage.detail) };
+            let why = if coverage.detail.is_empty() {
+                seen
+            } else {
+                format!("{seen}; {}", coverage.detail)
+            };
             answer(is_accepted, why)
         }
     }

@@ -201,7 +201,9 @@ impl Runner {
         let changed: HashSet<&String> = credentials
             .iter()
             .filter(|(name, kept)| {
-                self.credentials.get(*name).is_none_or(|known| known.fingerprint != kept.fingerprint)
+                self.credentials
+                    .get(*name)
+                    .is_none_or(|known| known.fingerprint != kept.fingerprint)
             })
             .map(|(name, _)| name)
             .collect();
@@ -216,7 +218,8 @@ impl Runner {
         let known: HashSet<Fingerprint> =
             credentials.values().map(|kept| kept.fingerprint).collect();
         self.guard.keep(|key| wanted.contains(key), &known);
-        let sets: HashSet<&str> = self.slots.values().map(|slot| slot.spec.set.name.as_str()).collect();
+        let sets: HashSet<&str> =
+            self.slots.values().map(|slot| slot.spec.set.name.as_str()).collect();
         self.paces.retain(|name, pace| pace.running > 0 || sets.contains(name.as_str()));
         self.credentials = credentials;
         self.forget_folders(&wanted);
@@ -310,9 +313,8 @@ impl Runner {
         let next = wall.plus(at.saturating_duration_since(Instant::now()));
         self.board.update(key.0, &key.1, |status| {
             // A moment more or less is no news.
-            let is_news = status.next_look.is_none_or(|known| {
-                known.millis().abs_diff(next.millis()) > 1000
-            });
+            let is_news =
+                status.next_look.is_none_or(|known| known.millis().abs_diff(next.millis()) > 1000);
             if is_news {
                 status.next_look = Some(next);
             }
@@ -352,7 +354,11 @@ impl Runner {
         if running >= PROBES_MAX {
             let detail = "the agent tries many credentials at this moment; try again soon";
             let number = probe.number;
-            self.board.answer(v1::ProbeResult { number, detail: detail.to_owned(), ..v1::ProbeResult::default() });
+            self.board.answer(v1::ProbeResult {
+                number,
+                detail: detail.to_owned(),
+                ..v1::ProbeResult::default()
+            });
             return;
         }
         let collectors = self.around.collectors.clone();

@@ -93,7 +93,8 @@ pub fn credential_file(path: &Path) -> Result<Credential, Error> {
     // What the parsers say repeats the line, and with it the secret.
     let form = "write `kind`, and tables `settings` and `secrets` of names and texts";
     let file: File = if text.trim_start().starts_with('{') {
-        serde_json::from_str(&text).map_err(|error| failed(format!("line {}: {form}", error.line())))?
+        serde_json::from_str(&text)
+            .map_err(|error| failed(format!("line {}: {form}", error.line())))?
     } else {
         toml::from_str(&text).map_err(|_| failed(form.to_owned()))?
     };

@@ -116,7 +116,8 @@ impl Slot {
 
     /// The control plane wants a scope whole.
     pub(super) fn want_whole(&mut self, name: &str, now: Instant) {
-        let Some(scope) = self.scopes.iter_mut().find(|scope| scope.declaration.name == name) else {
+        let Some(scope) = self.scopes.iter_mut().find(|scope| scope.declaration.name == name)
+        else {
             return;
         };
         let at = scope.whole_at.map_or(now, |last| (last + WHOLE_PAUSE).max(now));

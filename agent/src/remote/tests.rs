@@ -91,7 +91,10 @@ impl Collector for Banner {
             if credential.secret("password").is_some_and(|secret| secret.expose() == "right") {
                 run.accepted(&credential.name);
                 run.progress("reading", 1, Some(2));
-                run.saw(Observation::of(&host::CLASS, "device").with(&host::FQDN, remote.address.clone()));
+                run.saw(
+                    Observation::of(&host::CLASS, "device")
+                        .with(&host::FQDN, remote.address.clone()),
+                );
                 if remote.address.starts_with("slow") {
                     std::future::pending::<()>().await;
                 }
@@ -124,7 +127,8 @@ impl Rig {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let randomness: Arc<dyn Randomness> = Arc::new(SystemRandomness);
         let options = Options::new(directory.path().join("spool"));
-        let spool = Spool::open(options, Arc::new(RealDisk), Arc::clone(&clock), Arc::clone(&randomness));
+        let spool =
+            Spool::open(options, Arc::new(RealDisk), Arc::clone(&clock), Arc::clone(&randomness));
         let spool = spool.unwrap();
         let (remote, commands) = Remote::new(vec![banner]);
         let around = Surroundings {
@@ -261,7 +265,8 @@ async fn a_wrong_credential_is_tried_once_at_a_target_and_at_few_targets_in_all(
     assert_eq!(rig.attempts().len(), attempts.len());
     // The right password, without a restart.
     rig.desire(set(&addresses, &["wrong"]), &[("wrong", "right")]);
-    rig.until("it is let in where it was refused", |rig| rig.states().contains(&"done".to_owned())).await;
+    rig.until("it is let in where it was refused", |rig| rig.states().contains(&"done".to_owned()))
+        .await;
     rig.stop().await;
 }
 
@@ -337,11 +342,16 @@ async fn a_closed_window_keeps_targets_waiting() {
     let day = Timestamp::from(SystemClock.wall()).millis().div_euclid(86_400_000);
     let names = ["thu", "fri", "sat", "sun", "mon", "tue", "wed"];
     let then = names[usize::try_from((day + 3).rem_euclid(7)).unwrap()];
-    let closed = v1::DesiredSet { windows: vec![format!("{then} 12:00-12:01")], ..set(&["switch1"], &[]) };
+    let closed =
+        v1::DesiredSet { windows: vec![format!("{then} 12:00-12:01")], ..set(&["switch1"], &[]) };
     rig.desire(closed, &[]);
     rig.lease(60);
     rig.until("it waits with a time", |rig| {
-        rig.remote.board.targets().iter().any(|one| one.state == "waiting" && one.next_look.is_some())
+        rig.remote
+            .board
+            .targets()
+            .iter()
+            .any(|one| one.state == "waiting" && one.next_look.is_some())
     })
     .await;
     tokio::time::sleep(Duration::from_millis(100)).await;
@@ -355,10 +365,12 @@ async fn what_is_taken_away_is_no_longer_read_before_that_is_confirmed() {
     rig.desire(set(&["slow1", "switch1"], &["a"]), &[("a", "right")]);
     rig.lease(60);
     rig.until("they are read", |rig| rig.states().contains(&"running".to_owned())).await;
-    rig.until("there is a state on disk", |rig| rig.directory.path().join("targets").exists()).await;
+    rig.until("there is a state on disk", |rig| rig.directory.path().join("targets").exists())
+        .await;
     rig.desire(set(&[], &[]), &[]);
     let generation = rig.generation;
-    rig.until("it is confirmed", |rig| rig.remote.board.take_beat(1, 0).generation == generation).await;
+    rig.until("it is confirmed", |rig| rig.remote.board.take_beat(1, 0).generation == generation)
+        .await;
     assert_eq!(rig.banner.now.load(Ordering::SeqCst), 0, "nobody looks any more");
     let left = std::fs::read_dir(rig.directory.path().join("targets")).unwrap().count();
     assert_eq!(left, 0);
@@ -414,7 +426,11 @@ async fn a_credential_is_tried_for_a_person_and_nothing_is_reported() {
         rig.remote.tell(Command::Probe(Box::new(probe)));
         rig.until("there is an answer", |rig| rig.remote.board.is_urgent()).await;
         let results = rig.remote.board.take_beat(1, 0).results;
-        assert_eq!((results[0].number, results[0].is_accepted), (number, is_accepted), "{results:?}");
+        assert_eq!(
+            (results[0].number, results[0].is_accepted),
+            (number, is_accepted),
+            "{results:?}"
+        );
     }
     assert!(rig.reports().is_empty());
     rig.stop().await;
@@ -434,10 +450,14 @@ fn parts_out_of_order_or_of_unknown_collectors_do_no_harm() {
     };
     assert!(assembly.take(part(1, 3, true, set(&["a"], &[])), &sources).is_none());
     assert!(assembly.take(part(1, 0, false, set(&["a"], &[])), &sources).is_none());
-    assert!(assembly.take(part(2, 1, true, set(&["b"], &[])), &sources).is_none(), "of another generation");
+    assert!(
+        assembly.take(part(2, 1, true, set(&["b"], &[])), &sources).is_none(),
+        "of another generation"
+    );
     assert!(assembly.take(part(3, 0, false, set(&["a"], &[])), &sources).is_none());
     let whole = assembly.take(part(3, 1, true, set(&["b"], &[])), &sources).unwrap();
     assert_eq!((whole.generation, whole.targets.len()), (3, 2));
-    let unknown = v1::DesiredSet { collector: "toaster".into(), name: "x".into(), ..set(&["a"], &[]) };
+    let unknown =
+        v1::DesiredSet { collector: "toaster".into(), name: "x".into(), ..set(&["a"], &[]) };
     assert!(assembly.take(part(4, 0, true, unknown), &sources).unwrap().targets.is_empty());
 }

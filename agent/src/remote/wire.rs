@@ -157,7 +157,10 @@ fn whole(parts: Vec<v1::Desired>, collectors: &[&'static dyn Collector]) -> Desi
 fn set_of(set: v1::DesiredSet, collectors: &[&'static dyn Collector]) -> Result<SetSpec, String> {
     let collector = collectors.iter().find(|one| one.manifest().name == set.collector);
     let collector = collector.ok_or_else(|| {
-        format!("`{}` needs the collector `{}`, which this build does not have", set.name, set.collector)
+        format!(
+            "`{}` needs the collector `{}`, which this build does not have",
+            set.name, set.collector
+        )
     })?;
     let windows: Result<_, _> = set.windows.iter().map(|text| Window::parse(text)).collect();
     let mut options = set.options;

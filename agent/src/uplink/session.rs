@@ -333,7 +333,10 @@ impl Uplink {
             Some(Theirs::Drain(drain)) => Err(drained(&drain)),
             Some(Theirs::Refusal(refusal)) => Err(refused(&refusal)),
             Some(
-                frame @ (Theirs::Desired(_) | Theirs::Lease(_) | Theirs::LookNow(_) | Theirs::Probe(_)),
+                frame @ (Theirs::Desired(_)
+                | Theirs::Lease(_)
+                | Theirs::LookNow(_)
+                | Theirs::Probe(_)),
             ) => {
                 session.targets.hear(frame, &self.around.remote);
                 Ok(())

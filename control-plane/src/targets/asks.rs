@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// How long an agent has to try a credential: a slow device with retries, and the way there and back.
-const PROBE_LIMIT: Duration = Duration::from_secs(60);
+/// How long an agent has to try a credential, with the way there and back: below what a request may take.
+const PROBE_LIMIT: Duration = Duration::from_secs(26);
 /// Credentials that are being tried at the same time.
 const PROBES_MAX: usize = 64;
 /// Letters of an agent's answer that are shown.
@@ -58,10 +58,10 @@ impl Targets {
         by: &str,
     ) -> Result<usize, TargetsError> {
         let mut inner = self.inner();
-        let known = inner.sets.get(name).ok_or_else(|| TargetsError::NotFound {
-            what: "target set",
-            name: name.to_owned(),
-        })?;
+        let known = inner
+            .sets
+            .get(name)
+            .ok_or_else(|| TargetsError::NotFound { what: "target set", name: name.to_owned() })?;
         let mut wanted: HashMap<AgentId, Vec<String>> = HashMap::new();
         let mut is_known = address.is_none();
         for (id, one) in &known.targets {
@@ -69,7 +69,8 @@ impl Targets {
                 continue;
             }
             is_known = true;
-            if let Some(agent) = inner.plan.holder(&(Arc::clone(&known.collector), Arc::clone(id))) {
+            if let Some(agent) = inner.plan.holder(&(Arc::clone(&known.collector), Arc::clone(id)))
+            {
                 wanted.entry(agent).or_default().push(id.to_string());
             }
         }
@@ -137,7 +138,11 @@ impl Targets {
         let agent = inner.able(request).ok_or_else(|| TargetsError::NoAgent {
             reason: format!(
                 "no agent that is connected{} has the collector `{}`",
-                request.site.as_ref().map(|site| format!(" at the site `{site}`")).unwrap_or_default(),
+                request
+                    .site
+                    .as_ref()
+                    .map(|site| format!(" at the site `{site}`"))
+                    .unwrap_or_default(),
                 request.collector
             ),
         })?;
@@ -152,7 +157,8 @@ impl Targets {
             credential,
         };
         let (sender, receiver) = oneshot::channel();
-        let is_asked = inner.seats.get_mut(&agent).is_some_and(|seat| seat.ask(Frame::Probe(probe)));
+        let is_asked =
+            inner.seats.get_mut(&agent).is_some_and(|seat| seat.ask(Frame::Probe(probe)));
         if !is_asked {
             let reason = "the agent has too much to do at this moment; try again soon";
             return Err(TargetsError::NoAgent { reason: reason.to_owned() });

@@ -107,7 +107,8 @@ impl Targets {
         let _one_after_the_other = self.changing.lock().await;
         let used_by = self.inner().used_by(name);
         if !used_by.is_empty() {
-            let reason = format!("`{name}` is used by {}; take it out of them first", used_by.join(", "));
+            let reason =
+                format!("`{name}` is used by {}; take it out of them first", used_by.join(", "));
             return Err(TargetsError::invalid("name", reason));
         }
         if !self.store.credential_delete(name).await? {
@@ -163,7 +164,9 @@ impl Targets {
                     tracing::info!(credential = name, "sealed with the newest key");
                     self.inner().credentials.insert(name, record);
                 }
-                Err(error) => tracing::error!(credential = name, %error, "a credential cannot be used"),
+                Err(error) => {
+                    tracing::error!(credential = name, %error, "a credential cannot be used")
+                }
             }
         }
         Ok(())

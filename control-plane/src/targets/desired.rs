@@ -90,10 +90,11 @@ impl Inner {
             sum = sum.saturating_add(targets.len());
             names.extend(known_set.record.set.credentials.iter());
             let wire = wire_of(&known_set.record.set);
-            sets.extend(targets.chunks(CHUNK).map(|chunk| v1::DesiredSet {
-                targets: chunk.to_vec(),
-                ..wire.clone()
-            }));
+            sets.extend(
+                targets
+                    .chunks(CHUNK)
+                    .map(|chunk| v1::DesiredSet { targets: chunk.to_vec(), ..wire.clone() }),
+            );
         }
         let credentials = names.into_iter().filter_map(|name| self.opened(name, sealer)).collect();
         Content { sets, credentials }

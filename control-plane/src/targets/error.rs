@@ -24,7 +24,9 @@ pub enum TargetsError {
         reason: String,
     },
     /// The agent did not answer.
-    #[error("the agent did not answer within {seconds} s; `dharma target show` and its log say how it fares")]
+    #[error(
+        "the agent did not answer within {seconds} s; `dharma target show` and its log say how it fares"
+    )]
     TimedOut {
         /// How long it had.
         seconds: u64,

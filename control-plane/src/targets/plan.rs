@@ -134,8 +134,7 @@ impl Plan {
 
     /// When the next lease of an agent that is away runs out, and something waits for it.
     pub(super) fn next_expiry(&self) -> Option<Duration> {
-        let holding: BTreeSet<AgentId> =
-            self.holders.values().map(|holder| holder.agent).collect();
+        let holding: BTreeSet<AgentId> = self.holders.values().map(|holder| holder.agent).collect();
         holding
             .iter()
             .filter_map(|agent| self.agents.get(agent))
@@ -198,7 +197,9 @@ impl Plan {
             .map(|group| {
                 let all = self.eligible(group);
                 let is_settled = |agent: &&AgentId| {
-                    self.agents.get(*agent).is_some_and(|presence| now >= presence.since + SETTLED_AFTER)
+                    self.agents
+                        .get(*agent)
+                        .is_some_and(|presence| now >= presence.since + SETTLED_AFTER)
                 };
                 let settled = all.iter().filter(is_settled).copied().collect();
                 (all, settled)
@@ -231,8 +232,10 @@ impl Plan {
                         candidates.push(holder.agent);
                     }
                     let next = if may_stay { self.best(&candidates, &one.key) } else { None };
-                    let is_connected =
-                        self.agents.get(&holder.agent).is_some_and(|presence| presence.is_connected);
+                    let is_connected = self
+                        .agents
+                        .get(&holder.agent)
+                        .is_some_and(|presence| presence.is_connected);
                     if holder.hold == Hold::Reads && is_connected && next != Some(holder.agent) {
                         releases.push(one.key.clone());
                     }

@@ -147,8 +147,7 @@ impl Sealer {
         }
         let plain: BTreeMap<&str, &str> =
             secrets.iter().map(|(name, secret)| (name.as_str(), secret.as_str())).collect();
-        let mut content =
-            Zeroizing::new(serde_json::to_vec(&plain).map_err(|_| SealError::Seal)?);
+        let mut content = Zeroizing::new(serde_json::to_vec(&plain).map_err(|_| SealError::Seal)?);
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| SealError::Seal)?;
         let key = self.newest()?;

@@ -110,12 +110,7 @@ impl Drop for Seat {
 impl Targets {
     /// Takes in the stream of an agent that can read targets; `None` for one that cannot.
     #[must_use]
-    pub fn join(
-        self: &Arc<Self>,
-        agent: AgentId,
-        site: &str,
-        hello: &v1::Hello,
-    ) -> Option<Seat> {
+    pub fn join(self: &Arc<Self>, agent: AgentId, site: &str, hello: &v1::Hello) -> Option<Seat> {
         let collectors: std::collections::BTreeSet<String> = hello
             .remote_collectors
             .iter()
@@ -168,9 +163,8 @@ impl Targets {
         };
         let generation = std::mem::take(&mut seat.is_due).then_some(seat.generation);
         let asks: Vec<Frame> = seat.outbox.drain(..).collect();
-        let desired = generation.map(|generation| {
-            inner.content(agent, &self.sealer).parts(generation)
-        });
+        let desired =
+            generation.map(|generation| inner.content(agent, &self.sealer).parts(generation));
         desired.into_iter().flatten().map(Frame::Desired).chain(asks).collect()
     }
 

@@ -1,6 +1,6 @@
 //! Target sets: put, listed, removed; and how their targets fare.
 
-use super::{KnownSet, TARGETS_SUM_MAX, Targets, TargetsError, TargetState};
+use super::{KnownSet, TARGETS_SUM_MAX, TargetState, Targets, TargetsError};
 use model::AgentId;
 use model::targets::{SETS_MAX, TargetSet};
 use std::collections::BTreeMap;
@@ -58,13 +58,18 @@ impl Targets {
     fn check_set(&self, known: &KnownSet) -> Result<bool, TargetsError> {
         let inner = self.inner();
         let set = &known.record.set;
-        if let Some(missing) = set.credentials.iter().find(|name| !inner.credentials.contains_key(*name)) {
+        if let Some(missing) =
+            set.credentials.iter().find(|name| !inner.credentials.contains_key(*name))
+        {
             let reason = format!("there is no credential `{missing}`; store it first");
             return Err(TargetsError::invalid("credentials", reason));
         }
         let is_new = !inner.sets.contains_key(&set.name);
         if is_new && inner.sets.len() >= SETS_MAX {
-            return Err(TargetsError::invalid("name", format!("there are at most {SETS_MAX} sets")));
+            return Err(TargetsError::invalid(
+                "name",
+                format!("there are at most {SETS_MAX} sets"),
+            ));
         }
         let others = inner.sets.iter().filter(|(name, _)| **name != set.name);
         let sum: usize = others.map(|(_, known)| known.targets.len()).sum();
@@ -120,10 +125,10 @@ impl Targets {
         limit: usize,
     ) -> Result<Vec<TargetView>, TargetsError> {
         let inner = self.inner();
-        let known = inner.sets.get(name).ok_or_else(|| TargetsError::NotFound {
-            what: "target set",
-            name: name.to_owned(),
-        })?;
+        let known = inner
+            .sets
+            .get(name)
+            .ok_or_else(|| TargetsError::NotFound { what: "target set", name: name.to_owned() })?;
         let some = known.targets.iter().skip(skip).take(limit);
         Ok(some
             .map(|(id, address)| {

@@ -73,7 +73,8 @@ async fn a_secret_goes_in_and_no_answer_ever_shows_it() {
     assert!(shown.headers.contains_key(http::header::ETAG));
     // Nor does the state on disk, key and log of the database included.
     let state = rig.folder.path().join("state");
-    for entry in std::fs::read_dir(state).unwrap().flatten().filter(|entry| entry.path().is_file()) {
+    for entry in std::fs::read_dir(state).unwrap().flatten().filter(|entry| entry.path().is_file())
+    {
         let bytes = std::fs::read(entry.path()).unwrap();
         let is_there = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
         assert!(!is_there, "{}", entry.path().display());
@@ -94,14 +95,29 @@ async fn who_may_not_is_refused_and_what_is_wrong_is_named() {
         assert_eq!(rig.get(who, "/api/v1/credentials").await.code(), "PERMISSION_DENIED");
         assert_eq!(rig.get(who, "/api/v1/targets").await.status, StatusCode::OK);
     }
-    assert_eq!(rig.post(&reader, "/api/v1/targets/lab/run", json!({})).await.code(), "PERMISSION_DENIED");
+    assert_eq!(
+        rig.post(&reader, "/api/v1/targets/lab/run", json!({})).await.code(),
+        "PERMISSION_DENIED"
+    );
     for (path, body, parameter) in [
         ("/api/v1/targets/lab", lab("192.0.2.300"), "addresses"),
         ("/api/v1/targets/lab", lab("10.0.0.0/8"), "addresses"),
         ("/api/v1/targets/La%2Fb", lab("192.0.2.1"), "name"),
-        ("/api/v1/targets/lab", json!({"collector": "host", "addresses": ["192.0.2.1"]}), "collector"),
-        ("/api/v1/targets/lab", json!({"collector": "snmp", "addresses": ["192.0.2.1"], "credentials": ["no"]}), "credentials"),
-        ("/api/v1/targets/lab", json!({"collector": "snmp", "addresses": ["192.0.2.1"], "windows": ["00:00-00:00"]}), "windows"),
+        (
+            "/api/v1/targets/lab",
+            json!({"collector": "host", "addresses": ["192.0.2.1"]}),
+            "collector",
+        ),
+        (
+            "/api/v1/targets/lab",
+            json!({"collector": "snmp", "addresses": ["192.0.2.1"], "credentials": ["no"]}),
+            "credentials",
+        ),
+        (
+            "/api/v1/targets/lab",
+            json!({"collector": "snmp", "addresses": ["192.0.2.1"], "windows": ["00:00-00:00"]}),
+            "windows",
+        ),
     ] {
         let answer = put(&rig, &admin, path, body).await;
         assert_eq!(answer.code(), "VALIDATION_FAILED", "{answer:?}");
@@ -120,7 +136,10 @@ async fn who_may_not_is_refused_and_what_is_wrong_is_named() {
     let next = states["next_page_token"].as_str().unwrap();
     let path = format!("/api/v1/targets/lab/states?page_size=1&page_token={next}");
     let states = rig.get(&admin, &path).await.json();
-    assert_eq!((&states["states"][0]["address"], &states["next_page_token"]), (&json!("192.0.2.2"), &json!("")));
+    assert_eq!(
+        (&states["states"][0]["address"], &states["next_page_token"]),
+        (&json!("192.0.2.2"), &json!(""))
+    );
     rig.stop().await;
 }
 
@@ -131,16 +150,24 @@ async fn a_target_goes_to_one_agent_and_to_the_other_when_that_one_is_gone() {
     community(&rig, &admin, "first-secret").await;
     let (one, other) = (enrolled(&rig, &admin).await, enrolled(&rig, &admin).await);
     let mut first = Session::open_able(&one, &["snmp"]).await.unwrap();
-    assert_eq!(put(&rig, &admin, "/api/v1/targets/lab", lab("192.0.2.1")).await.status, StatusCode::CREATED);
+    assert_eq!(
+        put(&rig, &admin, "/api/v1/targets/lab", lab("192.0.2.1")).await.status,
+        StatusCode::CREATED
+    );
     let (ids, secrets, generation) = desired(&mut first, 1).await;
-    assert_eq!((ids, secrets), (vec!["192.0.2.1@berlin".to_owned()], vec!["first-secret".to_owned()]));
+    assert_eq!(
+        (ids, secrets),
+        (vec!["192.0.2.1@berlin".to_owned()], vec!["first-secret".to_owned()])
+    );
     // A rotated secret comes by itself.
     community(&rig, &admin, "second-secret").await;
     let (_, secrets, newer) = desired(&mut first, 1).await;
     assert_eq!(secrets, ["second-secret"]);
     assert!(newer > generation);
     first.say(target_beat(1, newer)).await;
-    assert!(matches!(first.next().await, Some(Frame::Lease(lease)) if lease.number == 1 && lease.seconds > 0));
+    assert!(
+        matches!(first.next().await, Some(Frame::Lease(lease)) if lease.number == 1 && lease.seconds > 0)
+    );
     let mut second = Session::open_able(&other, &["snmp"]).await.unwrap();
     assert!(desired(&mut second, 0).await.0.is_empty());
     drop(first);
@@ -157,7 +184,11 @@ async fn a_target_goes_to_one_agent_and_to_the_other_when_that_one_is_gone() {
 }
 
 fn target_beat(number: u64, generation: u64) -> v1::agent_frame::Frame {
-    v1::agent_frame::Frame::TargetBeat(v1::TargetBeat { number, generation, ..v1::TargetBeat::default() })
+    v1::agent_frame::Frame::TargetBeat(v1::TargetBeat {
+        number,
+        generation,
+        ..v1::TargetBeat::default()
+    })
 }
 
 #[tokio::test]

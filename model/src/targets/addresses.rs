@@ -93,7 +93,8 @@ fn prefix(text: &str, address: &str, length: &str) -> Result<Entry, Invalid> {
 
 fn range(text: &str, first: IpAddr, last: &str) -> Result<Entry, Invalid> {
     let last = match (first, last.parse::<IpAddr>(), last.parse::<u8>()) {
-        (IpAddr::V4(_), Ok(last @ IpAddr::V4(_)), _) | (IpAddr::V6(_), Ok(last @ IpAddr::V6(_)), _) => last,
+        (IpAddr::V4(_), Ok(last @ IpAddr::V4(_)), _)
+        | (IpAddr::V6(_), Ok(last @ IpAddr::V6(_)), _) => last,
         (IpAddr::V4(first), _, Ok(octet)) => {
             let [a, b, c, _] = first.octets();
             IpAddr::V4(Ipv4Addr::new(a, b, c, octet))
@@ -146,9 +147,7 @@ fn number(address: IpAddr) -> u128 {
 /// The address of a number, of the same family as `like`.
 fn address_of(number: u128, like: IpAddr) -> IpAddr {
     match like {
-        IpAddr::V4(_) => {
-            IpAddr::V4(Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX)))
-        }
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX))),
         IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::from(number)),
     }
 }
@@ -189,7 +188,9 @@ struct Excluded {
 
 impl Excluded {
     fn has(&self, is_v4: bool, number: u128) -> bool {
-        self.spans.iter().any(|(v4, first, last)| *v4 == is_v4 && (*first..=*last).contains(&number))
+        self.spans
+            .iter()
+            .any(|(v4, first, last)| *v4 == is_v4 && (*first..=*last).contains(&number))
     }
 }
 

@@ -20,9 +20,26 @@ fn set(addresses: &[&str]) -> TargetSet {
 #[test]
 fn a_text_that_only_looks_like_an_address_is_refused_and_says_why() {
     for text in [
-        "", "192.0.2.300", "192.0.2", "1.2.3.4.5", "192.0.2.0/33", "192.0.2.1/24", "192.0.2.0/x",
-        "192.0.2.20-10", "192.0.2.1-2001:db8::1", "2001:db8::/129", "2001:db8::1/64", "a b", "-a",
-        "a..b", "a_b!", "$(reboot)", "x;y", "../../etc/passwd", "http://x", "\u{1b}[31m",
+        "",
+        "192.0.2.300",
+        "192.0.2",
+        "1.2.3.4.5",
+        "192.0.2.0/33",
+        "192.0.2.1/24",
+        "192.0.2.0/x",
+        "192.0.2.20-10",
+        "192.0.2.1-2001:db8::1",
+        "2001:db8::/129",
+        "2001:db8::1/64",
+        "a b",
+        "-a",
+        "a..b",
+        "a_b!",
+        "$(reboot)",
+        "x;y",
+        "../../etc/passwd",
+        "http://x",
+        "\u{1b}[31m",
         &"a".repeat(300),
     ] {
         let refused = set(&[text]).check().expect_err(text);
@@ -44,7 +61,8 @@ fn a_set_is_refused_before_it_is_expanded_when_it_is_too_large() {
 
 #[test]
 fn what_is_excluded_is_not_a_target_and_each_is_one_once() {
-    let mut set = set(&["192.0.2.0/29", "192.0.2.4-6", "192.0.2.9", "Web1.Example.net.", "web1.example.net"]);
+    let mut set =
+        set(&["192.0.2.0/29", "192.0.2.4-6", "192.0.2.9", "Web1.Example.net.", "web1.example.net"]);
     set.exclusions = vec!["192.0.2.2-3".into(), "192.0.2.9".into()];
     let expected = ["192.0.2.1", "192.0.2.4", "192.0.2.5", "192.0.2.6", "web1.example.net"];
     assert_eq!(set.check().unwrap(), expected);
@@ -62,8 +80,17 @@ fn a_file_of_addresses_may_have_comments_commas_and_blank_lines() {
 #[test]
 fn a_window_that_never_opens_or_is_none_is_refused() {
     for text in [
-        "", "00:00-00:00", "mon", "mon 25:00-26:00", "mon-fri", "fool 01:00-02:00", "1:00-2:00",
-        "mon 01:00-02:00 x", "24:00-25:00", "mon-fri 22:00", "12:60-13:00",
+        "",
+        "00:00-00:00",
+        "mon",
+        "mon 25:00-26:00",
+        "mon-fri",
+        "fool 01:00-02:00",
+        "1:00-2:00",
+        "mon 01:00-02:00 x",
+        "24:00-25:00",
+        "mon-fri 22:00",
+        "12:60-13:00",
     ] {
         assert!(Window::parse(text).is_err(), "{text}");
     }

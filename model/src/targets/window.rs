@@ -30,7 +30,8 @@ impl Window {
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let malformed = || Invalid {
             field: "windows",
-            reason: "write days and hours in UTC, such as `mon-fri 22:00-06:00` or `00:00-24:00`".into(),
+            reason: "write days and hours in UTC, such as `mon-fri 22:00-06:00` or `00:00-24:00`"
+                .into(),
         };
         if text.len() > TEXT_BYTES_MAX {
             return Err(malformed());
@@ -47,7 +48,10 @@ impl Window {
             return Err(malformed());
         };
         if from == to {
-            return invalid("windows", "a window that ends when it begins never opens; all day is `00:00-24:00`");
+            return invalid(
+                "windows",
+                "a window that ends when it begins never opens; all day is `00:00-24:00`",
+            );
         }
         let length = if to > from { to - from } else { to + MINUTES_OF_DAY - from };
         Ok(Self { days, from, length })

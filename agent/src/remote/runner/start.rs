@@ -89,7 +89,9 @@ impl Runner {
             let name = &one.credential.name;
             if let Err(at) = self.guard.may(key, one.fingerprint, now) {
                 until = Some(until.map_or(at, |until: Instant| until.min(at)));
-                why = format!("`{name}` was refused and is not tried again yet, so that its account is not locked");
+                why = format!(
+                    "`{name}` was refused and is not tried again yet, so that its account is not locked"
+                );
                 continue;
             }
             match fetched(one) {

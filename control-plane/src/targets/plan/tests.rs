@@ -128,7 +128,7 @@ fn a_target_that_is_no_longer_wanted_is_released_and_forgotten() {
 /// An agent as it is: what it reads, and until when it may.
 #[derive(Clone, Debug, Default)]
 struct Model {
-    reads: std::collections::BTreeSet<usize>,
+    reads: BTreeSet<usize>,
     generation: u64,
     leased_until: Duration,
     is_connected: bool,

@@ -64,8 +64,8 @@ fn change_holders(tx: &Connection, changes: &[HolderRecord]) -> Result<(), Datab
         "INSERT INTO target_holder (collector, target, agent_id) VALUES (?1, ?2, ?3)
          ON CONFLICT (collector, target) DO UPDATE SET agent_id = excluded.agent_id",
     )?;
-    let mut delete = tx
-        .prepare_cached("DELETE FROM target_holder WHERE collector = ?1 AND target = ?2")?;
+    let mut delete =
+        tx.prepare_cached("DELETE FROM target_holder WHERE collector = ?1 AND target = ?2")?;
     for change in changes {
         match change.agent {
             Some(agent) => {

@@ -306,7 +306,12 @@ impl Open {
     }
 
     /// What the agent says of its targets: it may go on reading them, and what did not change is confirmed.
-    fn beat(&mut self, parts: &UplinkParts, mut beat: v1::TargetBeat, ready: &mut VecDeque<Answer>) {
+    fn beat(
+        &mut self,
+        parts: &UplinkParts,
+        mut beat: v1::TargetBeat,
+        ready: &mut VecDeque<Answer>,
+    ) {
         let Some(seat) = &self.seat else { return };
         ready.push_back(Answer::Lease(seat.beat(&mut beat)));
         if !beat.confirmations.is_empty() {
