@@ -237,6 +237,7 @@ impl Agent {
             epoch: 1,
             instance: vec![1; 16],
             nonce: Vec::new(),
+            ..v1::Hello::default()
         };
         frames.send(frame(Frame::Hello(hello))).await.expect("the stream is open");
         let mut answers =

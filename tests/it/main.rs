@@ -6,4 +6,5 @@ mod engines;
 mod kills;
 mod machines;
 mod main_job;
+mod targets;
 mod volumes;

@@ -165,8 +165,7 @@ proptest! {
                     }
                 }
                 // It takes over what is to be read, and says so.
-                2 | 3 => {
-                    if plan.agents.get(&id).is_some_and(|presence| presence.is_connected) {
+                2 | 3 if plan.agents.get(&id).is_some_and(|presence| presence.is_connected) => {
                         generation += 1;
                         plan.told(id, generation);
                         let model = models.entry(id).or_default();
@@ -177,7 +176,6 @@ proptest! {
                             presence.effective = generation;
                             presence.leased_until = now + LEASE;
                         }
-                    }
                 }
                 _ => {}
             }
