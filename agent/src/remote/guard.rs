@@ -19,7 +19,7 @@ const PAUSE_MOST: Duration = Duration::from_secs(24 * 3600);
 /// to ten in a row.
 const REFUSALS_AN_HOUR: usize = 4;
 /// How soon an account is tried again whose attempts under way may all be refused.
-const IN_FLIGHT_PAUSE: Duration = Duration::from_secs(2);
+pub(crate) const IN_FLIGHT_PAUSE: Duration = Duration::from_secs(2);
 const HOUR: Duration = Duration::from_secs(3600);
 /// A community is no account: nothing locks.
 const WITHOUT_ACCOUNT: &str = "snmp_community";

@@ -13,6 +13,8 @@ use model::run::CoverageReason;
 use spool::{Priority, Spool};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::Id;
 
 /// What one look needs.
 pub(super) struct Job {
@@ -27,6 +29,8 @@ pub(super) struct Job {
     pub(super) board: RemoteBoard,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) randomness: Arc<dyn Randomness>,
+    /// Hears of a credential as soon as it is accepted: others wait to know whether it is right.
+    pub(super) accepted: mpsc::Sender<(Id, String)>,
 }
 
 /// What came of one scope.
@@ -79,6 +83,7 @@ impl Job {
             };
             if outcome.accepted.is_none() {
                 outcome.accepted.clone_from(&looked.accepted);
+                self.tell(looked.accepted.as_deref());
             }
             let is_final = matches!(
                 looked.failure,
@@ -96,6 +101,13 @@ impl Job {
         let spent = self.clock.monotonic().saturating_sub(began).as_millis();
         outcome.millis = u64::try_from(spent).unwrap_or(u64::MAX);
         outcome
+    }
+
+    /// A full queue loses nothing: the end of the look says it again.
+    fn tell(&self, accepted: Option<&str>) {
+        if let (Some(name), Some(id)) = (accepted, tokio::task::try_id()) {
+            drop(self.accepted.try_send((id, name.to_owned())));
+        }
     }
 
     fn around(&self) -> look::Surroundings<'_> {

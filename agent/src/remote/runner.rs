@@ -30,6 +30,8 @@ use tokio::time::{Instant, sleep_until};
 
 /// Credentials that are tried for people at the same time.
 const PROBES_MAX: usize = 8;
+/// Words of credentials that are right and not heard yet.
+const ACCEPTED_MAX: usize = 64;
 /// When nothing is planned.
 const IDLE: Duration = Duration::from_secs(3600);
 
@@ -95,6 +97,8 @@ pub struct Runner {
     running: JoinSet<Done>,
     tasks: HashMap<Id, Task>,
     lease_until: Option<Instant>,
+    /// Looks tell of credentials that are right.
+    accepted: (mpsc::Sender<(Id, String)>, mpsc::Receiver<(Id, String)>),
     /// What takes effect once these tasks have ended.
     pending: Option<(u64, Vec<u8>, HashSet<Id>)>,
 }
@@ -114,6 +118,7 @@ impl Runner {
             running: JoinSet::new(),
             tasks: HashMap::new(),
             lease_until: None,
+            accepted: mpsc::channel(ACCEPTED_MAX),
             pending: None,
         }
     }
@@ -128,6 +133,7 @@ impl Runner {
                 biased;
                 () = stop.wanted() => break,
                 Some(command) = commands.recv() => self.obey(command),
+                Some((id, name)) = self.accepted.1.recv() => self.let_in(id, &name),
                 Some(done) = self.running.join_next_with_id() => self.ended(done),
                 () = sleep_until(next) => self.check_lease(Instant::now()),
             }

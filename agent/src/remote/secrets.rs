@@ -105,3 +105,67 @@ pub fn credential_file(path: &Path) -> Result<Credential, Error> {
         secrets: file.secrets.into_iter().map(|(name, text)| (name, Secret::new(text))).collect(),
     })
 }
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    fn file(folder: &Path, text: &str, mode: u32) -> std::path::PathBuf {
+        let path = folder.join("secret");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        path
+    }
+
+    #[test]
+    fn a_file_that_others_may_read_or_that_is_none_or_too_long_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (text, mode) in
+            [("hush", 0o644), ("hush", 0o640), (&*"h".repeat(SECRET_BYTES_MAX + 1), 0o600)]
+        {
+            let path = file(folder.path(), text, mode);
+            let why = fetch(&format!("file:{}", path.display())).unwrap_err();
+            assert!(!why.contains("hush") && why.len() < 300, "{why}");
+        }
+        for reference in
+            ["file:/dev/zero", "file:/", "file:/nonexistent", "env:DHARMA_NO_SUCH_VARIABLE", "hush"]
+        {
+            let why = fetch(reference).unwrap_err();
+            assert!(!why.contains("hush"), "{why}");
+        }
+    }
+
+    #[test]
+    fn a_secret_of_a_file_is_followed_at_each_look() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), "one\n", 0o600);
+        let reference = format!("file:{}", path.display());
+        assert_eq!(fetch(&reference).unwrap().expose(), "one");
+        file(folder.path(), "two", 0o600);
+        assert_eq!(fetch(&reference).unwrap().expose(), "two");
+    }
+
+    #[test]
+    fn a_credential_file_that_does_not_fit_is_refused_without_its_text() {
+        let folder = tempfile::tempdir().unwrap();
+        for text in [
+            "hush",
+            "kind = \"x\"\nsecrets = \"hush\"",
+            "{\"kind\": {\"hush\": 1}}",
+            "{\"hush\"",
+            "",
+        ] {
+            let error = credential_file(&file(folder.path(), text, 0o600)).unwrap_err().to_string();
+            assert!(!error.contains("hush"), "{error}");
+        }
+        for text in [
+            "kind = \"login\"\n[secrets]\npassword = \"hush\"\n",
+            "{\"kind\": \"login\", \"secrets\": {\"password\": \"hush\"}}",
+        ] {
+            let credential = credential_file(&file(folder.path(), text, 0o600)).unwrap();
+            assert_eq!(credential.secret("password").unwrap().expose(), "hush");
+        }
+    }
+}

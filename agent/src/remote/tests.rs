@@ -265,8 +265,7 @@ async fn a_wrong_credential_is_tried_once_at_a_target_and_at_few_targets_in_all(
     assert_eq!(rig.attempts().len(), attempts.len());
     // The right password, without a restart.
     rig.desire(set(&addresses, &["wrong"]), &[("wrong", "right")]);
-    rig.until("it is let in where it was refused", |rig| rig.states().contains(&"done".to_owned()))
-        .await;
+    rig.until("it is let in everywhere", |rig| rig.all_are("done")).await;
     rig.stop().await;
 }
 
@@ -460,4 +459,17 @@ fn parts_out_of_order_or_of_unknown_collectors_do_no_harm() {
     let unknown =
         v1::DesiredSet { collector: "toaster".into(), name: "x".into(), ..set(&["a"], &[]) };
     assert!(assembly.take(part(4, 0, true, unknown), &sources).unwrap().targets.is_empty());
+}
+
+#[tokio::test]
+async fn a_right_credential_is_known_to_be_right_before_the_long_looks_with_it_end() {
+    let mut rig = Rig::start();
+    // The first scope of each hangs after it was let in, up to its limit of two seconds.
+    let addresses: Vec<String> = (0..8).map(|number| format!("slow{number}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let wide = v1::DesiredSet { concurrency: 8, ..set(&addresses, &["a"]) };
+    rig.desire(wide, &[("a", "right")]);
+    rig.lease(60);
+    rig.until("all were let in", |rig| rig.all_are("done")).await;
+    rig.stop().await;
 }

@@ -368,7 +368,7 @@ export const en = {
   "targets.enabled": "Read them",
   "targets.store": "Store",
   "targets.remove": "Remove",
-  "targets.removeLead": "A set that is removed is no longer read. What was seen of its targets grows stale.",
+  "targets.removeLead": "A set that is removed is no longer read. What was seen of its targets stays as it was seen last.",
   "credentials.title": "Credentials",
   "credentials.lead": "Secrets are sealed here, sent only to agents whose targets need them, and never shown again.",
   "credentials.kind": "Kind",

@@ -65,6 +65,16 @@ impl Runner {
         self.settle_pending();
     }
 
+    /// A look that is under way was let in: what waits to know whether the credential is right waits no longer.
+    pub(super) fn let_in(&mut self, id: Id, name: &str) {
+        let Some(Task::Look { key, credentials, .. }) = self.tasks.get_mut(&id) else { return };
+        let (key, tried) = (key.clone(), std::mem::take(credentials));
+        for (_, _, fingerprint) in &tried {
+            self.guard.end(*fingerprint);
+        }
+        self.judge(&key, Some(name), None, &tried);
+    }
+
     /// A place among the looks of a set is free, or was not taken: it is the turn of the next that waits.
     pub(super) fn wake_next(&mut self, set: &str, now: Instant) {
         let Some(pace) = self.paces.get_mut(set) else { return };
@@ -84,7 +94,7 @@ impl Runner {
         now: Instant,
     ) {
         let key = outcome.key.clone();
-        self.judge(&key, &outcome, credentials, now);
+        self.judge(&key, outcome.accepted.as_deref(), outcome.failure, credentials);
         let mut random = [0; 2];
         self.around.randomness.fill(&mut random);
         let Some(slot) = self.slots.get_mut(&key) else { return };
@@ -124,19 +134,19 @@ impl Runner {
     fn judge(
         &mut self,
         key: &Key,
-        outcome: &Outcome,
+        accepted: Option<&str>,
+        failure: Option<Failure>,
         credentials: &[(String, String, Fingerprint)],
-        now: Instant,
     ) {
+        let now = Instant::now();
         for (name, kind, fingerprint) in credentials {
-            let is_accepted = outcome.accepted.as_ref() == Some(name);
-            if is_accepted {
+            if accepted == Some(name) {
                 self.guard.accepted(key, *fingerprint);
                 // Those behind it were not tried.
                 return;
             }
             // Those before the one that was accepted were tried, and all of them when none was.
-            if outcome.accepted.is_some() || outcome.failure == Some(Failure::Refused) {
+            if accepted.is_some() || failure == Some(Failure::Refused) {
                 self.guard.refused(key, *fingerprint, kind, now);
             }
         }

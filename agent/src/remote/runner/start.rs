@@ -1,7 +1,7 @@
 //! Beginning looks: window, lease, limits, and which credentials may be tried.
 
 use super::{Done, Runner, Task};
-use crate::remote::guard::Fingerprint;
+use crate::remote::guard::{Fingerprint, IN_FLIGHT_PAUSE};
 use crate::remote::job::{Job, held};
 use crate::remote::secrets::fetched;
 use crate::remote::wire::{Kept, Key};
@@ -65,10 +65,13 @@ impl Runner {
             Err((until, why)) => {
                 if let Some(slot) = self.slots.get_mut(key) {
                     slot.put_off(until);
+                    // A credential that is changed ends this as it ends a refusal.
+                    slot.was_refused = until > now + IN_FLIGHT_PAUSE;
                 }
+                let state = if until > now + IN_FLIGHT_PAUSE { "paused" } else { "waiting" };
                 self.enqueue(key, until);
                 self.board.update(key.0, &key.1, |status| {
-                    "paused".clone_into(&mut status.state);
+                    state.clone_into(&mut status.state);
                     status.coverage = Some(held(crate::report::bounded(&why)));
                 });
                 self.wake_next(&set.name, now);
@@ -89,9 +92,15 @@ impl Runner {
             let name = &one.credential.name;
             if let Err(at) = self.guard.may(key, one.fingerprint, now) {
                 until = Some(until.map_or(at, |until: Instant| until.min(at)));
-                why = format!(
-                    "`{name}` was refused and is not tried again yet, so that its account is not locked"
-                );
+                why = if at <= now + IN_FLIGHT_PAUSE {
+                    format!(
+                        "`{name}` is being tried at others first, so that its account is not locked"
+                    )
+                } else {
+                    format!(
+                        "`{name}` was refused and is not tried again yet, so that its account is not locked"
+                    )
+                };
                 continue;
             }
             match fetched(one) {
@@ -147,6 +156,7 @@ impl Runner {
             board: self.board.clone(),
             clock: around.clock,
             randomness: around.randomness,
+            accepted: self.accepted.0.clone(),
         };
         let handle = self.running.spawn(async move { Done::Look(Box::new(job.run().await)) });
         slot.running = Some(handle.clone());

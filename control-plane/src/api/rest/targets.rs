@@ -242,7 +242,7 @@ pub async fn put(
     Ok((status, Json(view(stored))))
 }
 
-/// Removes a target set; its targets are no longer read, and what was seen of them grows stale.
+/// Removes a target set; its targets are no longer read, and what was seen of them stays as it was seen last.
 #[utoipa::path(delete, path = "/api/v1/targets/{name}", tag = "targets", params(
     ("name" = String, Path, description = "Name of the set")),
     responses((status = 204, description = "The set is gone"), (status = "default", body = Problem)))]
