@@ -21,8 +21,8 @@ const REFUSALS_AN_HOUR: usize = 4;
 /// How soon an account is tried again whose attempts under way may all be refused.
 pub(crate) const IN_FLIGHT_PAUSE: Duration = Duration::from_secs(2);
 const HOUR: Duration = Duration::from_secs(3600);
-/// A community is no account: nothing locks.
-const WITHOUT_ACCOUNT: &str = "snmp_community";
+/// A community is no account, and a user of SNMP (RFC 3414) is one that devices do not lock.
+const WITHOUT_ACCOUNT: &str = "snmp_";
 
 /// Digest of a credential.
 pub(crate) type Fingerprint = [u8; 16];
@@ -73,7 +73,7 @@ impl Guard {
 
     /// An attempt begins.
     pub(crate) fn begin(&mut self, credential: Fingerprint, kind: &str) {
-        if kind != WITHOUT_ACCOUNT {
+        if !kind.starts_with(WITHOUT_ACCOUNT) {
             let count = self.in_flight.entry(credential).or_default();
             *count = count.saturating_add(1);
         }
@@ -97,7 +97,7 @@ impl Guard {
             PAUSE_FIRST.saturating_mul(1_u32.checked_shl(pause.count).unwrap_or(u32::MAX));
         pause.until = now + doubled.min(PAUSE_MOST);
         pause.count = pause.count.saturating_add(1);
-        if kind != WITHOUT_ACCOUNT {
+        if !kind.starts_with(WITHOUT_ACCOUNT) {
             self.proven.remove(&credential);
             let refusals = self.accounts.entry(credential).or_default();
             refusals.push_back(now);

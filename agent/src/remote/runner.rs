@@ -67,8 +67,13 @@ impl std::fmt::Debug for Surroundings {
 struct Pace {
     running: usize,
     not_before: Option<Instant>,
+    /// When the target is due that waits in the queue for all that wait for the pace.
+    timer: Option<Instant>,
     waiting: VecDeque<Key>,
 }
+
+/// A look, and the credential that it was let in by.
+type Accepted = (Id, String);
 
 /// What a task was.
 #[derive(Debug)]
@@ -98,7 +103,7 @@ pub struct Runner {
     tasks: HashMap<Id, Task>,
     lease_until: Option<Instant>,
     /// Looks tell of credentials that are right.
-    accepted: (mpsc::Sender<(Id, String)>, mpsc::Receiver<(Id, String)>),
+    accepted: (mpsc::Sender<Accepted>, mpsc::Receiver<Accepted>),
     /// What takes effect once these tasks have ended.
     pending: Option<(u64, Vec<u8>, HashSet<Id>)>,
 }

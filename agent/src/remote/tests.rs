@@ -473,3 +473,16 @@ async fn a_right_credential_is_known_to_be_right_before_the_long_looks_with_it_e
     rig.until("all were let in", |rig| rig.all_are("done")).await;
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn looks_of_a_set_begin_no_faster_than_it_allows() {
+    let mut rig = Rig::start();
+    let addresses: Vec<String> = (0..4).map(|number| format!("switch{number}")).collect();
+    let addresses: Vec<&str> = addresses.iter().map(String::as_str).collect();
+    let began = Instant::now();
+    rig.desire(v1::DesiredSet { looks_per_minute: 120, ..set(&addresses, &[]) }, &[]);
+    rig.lease(60);
+    rig.until("all are done", |rig| rig.all_are("done")).await;
+    assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
+    rig.stop().await;
+}

@@ -40,6 +40,7 @@ impl Runner {
                 pace.running = pace.running.saturating_sub(1);
             }
             self.wake_next(&set, now);
+            self.wake_idle(now);
             // A target that was taken away and given again has another look of its own by now.
             let is_own = self
                 .slots
@@ -73,6 +74,29 @@ impl Runner {
             self.guard.end(*fingerprint);
         }
         self.judge(&key, Some(name), None, &tried);
+        self.wake_all(Instant::now());
+    }
+
+    /// Sets of which nothing is under way may wait for a credential that another set tries.
+    fn wake_idle(&mut self, now: Instant) {
+        let idle =
+            self.paces.iter().filter(|(_, pace)| pace.running == 0 && !pace.waiting.is_empty());
+        let idle: Vec<String> = idle.map(|(name, _)| name.clone()).collect();
+        for set in idle {
+            self.wake_next(&set, now);
+        }
+    }
+
+    /// Everything that waits: what held it back may hold it no longer.
+    fn wake_all(&mut self, now: Instant) {
+        let waiting: Vec<Key> =
+            self.paces.values_mut().flat_map(|pace| pace.waiting.drain(..)).collect();
+        for key in waiting {
+            if let Some(slot) = self.slots.get_mut(&key).filter(|slot| slot.is_waiting) {
+                slot.is_waiting = false;
+                self.enqueue(&key, now);
+            }
+        }
     }
 
     /// A place among the looks of a set is free, or was not taken: it is the turn of the next that waits.

@@ -51,31 +51,49 @@ impl Runner {
         }
         let pace = self.paces.entry(set.name.clone()).or_default();
         if pace.running >= set.concurrency {
-            slot.is_waiting = true;
-            pace.waiting.push_back(key.clone());
+            self.park(key, &set.name);
             return;
         }
         if let Some(at) = pace.not_before.filter(|at| *at > now) {
-            self.enqueue(key, at);
-            self.wake_next(&set.name, now);
+            // One stands in the queue for all: there may be very many.
+            if pace.timer.is_some_and(|timer| timer > now) {
+                self.park(key, &set.name);
+            } else {
+                pace.timer = Some(at);
+                self.enqueue(key, at);
+            }
             return;
         }
         match self.tried(key, now) {
-            Ok(tried) => self.begin(key, tried, now),
+            Ok(tried) => {
+                self.begin(key, tried, now);
+                if set.pace.is_some() {
+                    self.wake_next(&set.name, now);
+                }
+            }
+            // The end of a look that tries the same credential goes on with those that wait.
+            Err((until, _)) if until <= now + IN_FLIGHT_PAUSE => self.park(key, &set.name),
             Err((until, why)) => {
                 if let Some(slot) = self.slots.get_mut(key) {
                     slot.put_off(until);
                     // A credential that is changed ends this as it ends a refusal.
-                    slot.was_refused = until > now + IN_FLIGHT_PAUSE;
+                    slot.was_refused = true;
                 }
-                let state = if until > now + IN_FLIGHT_PAUSE { "paused" } else { "waiting" };
                 self.enqueue(key, until);
                 self.board.update(key.0, &key.1, |status| {
-                    state.clone_into(&mut status.state);
+                    "paused".clone_into(&mut status.state);
                     status.coverage = Some(held(crate::report::bounded(&why)));
                 });
                 self.wake_next(&set.name, now);
             }
+        }
+    }
+
+    /// Has a target wait until a look of its set ends.
+    fn park(&mut self, key: &Key, set: &str) {
+        if let Some(slot) = self.slots.get_mut(key) {
+            slot.is_waiting = true;
+            self.paces.entry(set.to_owned()).or_default().waiting.push_back(key.clone());
         }
     }
 
@@ -92,15 +110,9 @@ impl Runner {
             let name = &one.credential.name;
             if let Err(at) = self.guard.may(key, one.fingerprint, now) {
                 until = Some(until.map_or(at, |until: Instant| until.min(at)));
-                why = if at <= now + IN_FLIGHT_PAUSE {
-                    format!(
-                        "`{name}` is being tried at others first, so that its account is not locked"
-                    )
-                } else {
-                    format!(
-                        "`{name}` was refused and is not tried again yet, so that its account is not locked"
-                    )
-                };
+                why = format!(
+                    "`{name}` was refused and is not tried again yet, so that its account is not locked"
+                );
                 continue;
             }
             match fetched(one) {
