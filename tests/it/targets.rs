@@ -4,12 +4,13 @@ use anyhow::{Context, Result, bail, ensure};
 use http::Method;
 use serde_json::{Value, json};
 use std::path::Path;
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use system_tests::process::Process;
 use system_tests::rig::{Binaries, ControlPlane, wait_for, wait_for_web};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
 
 /// The agent of these tests.
 const AGENT: &str = env!("CARGO_BIN_EXE_agent-with-banner");
@@ -25,6 +26,10 @@ struct Seen {
     /// Whether two processes ever were at the same time.
     was_doubled: bool,
     refused: usize,
+}
+
+fn locked(seen: &Mutex<Seen>) -> MutexGuard<'_, Seen> {
+    seen.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A listener at an address of the loopback network, the last number of which is its own.
@@ -46,11 +51,11 @@ async fn answer(stream: TcpStream, name: String, seen: Arc<Mutex<Seen>>) -> std:
     (&mut stream).take(256).read_line(&mut password).await?;
     let process = process.trim().parse::<u32>().unwrap_or(0);
     if password.trim() != PASSWORD {
-        seen.lock().unwrap().refused += 1;
+        locked(&seen).refused += 1;
         return stream.write_all(b"no\n").await;
     }
     {
-        let mut seen = seen.lock().unwrap();
+        let mut seen = locked(&seen);
         let is_other = seen.readers.iter().any(|reader| *reader != process);
         seen.was_doubled |= is_other;
         seen.readers.push(process);
@@ -58,7 +63,7 @@ async fn answer(stream: TcpStream, name: String, seen: Arc<Mutex<Seen>>) -> std:
     stream.write_all(format!("ok {name}\n").as_bytes()).await?;
     // Until the reader goes away.
     let ended = stream.read_to_end(&mut Vec::new()).await;
-    let readers = &mut seen.lock().unwrap().readers;
+    let readers = &mut locked(&seen).readers;
     if let Some(place) = readers.iter().position(|reader| *reader == process) {
         readers.swap_remove(place);
     }
@@ -101,7 +106,7 @@ impl Device {
     }
 
     fn reader(&self) -> Option<u32> {
-        self.seen.lock().unwrap().readers.first().copied()
+        locked(&self.seen).readers.first().copied()
     }
 }
 
@@ -203,7 +208,7 @@ async fn every_target_is_read_by_one_agent_and_by_the_other_when_that_one_is_kil
     .await?;
     ensure!(began.elapsed() < MOVE_MOST, "it took {:?}", began.elapsed());
     for device in &devices {
-        let seen = device.seen.lock().unwrap();
+        let seen = locked(&device.seen);
         ensure!(!seen.was_doubled, "two read one target at once");
     }
     nowhere(folder.path(), PASSWORD)
@@ -236,7 +241,7 @@ async fn a_wrong_password_is_refused_few_times_and_a_mended_one_is_used_without_
         Ok(is_held.then_some(()))
     })
     .await?;
-    let refused: usize = devices.iter().map(|device| device.seen.lock().unwrap().refused).sum();
+    let refused: usize = devices.iter().map(|device| locked(&device.seen).refused).sum();
     ensure!((1..=4).contains(&refused), "{refused} attempts with a wrong password");
     put(&control_plane, "/api/v1/credentials/lab", credential(PASSWORD)).await?;
     wait_for("every target to be read", || {
