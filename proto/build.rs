@@ -10,6 +10,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     tonic_prost_build::configure()
         .bytes(".dharma.v1.Observation.body")
         .bytes(".dharma.v1.Entry.record")
+        // In an order that is always the same: their digest tells whether something changed.
+        .btree_map(".dharma.v1.DesiredSet")
+        .btree_map(".dharma.v1.DesiredCredential")
+        .btree_map(".dharma.v1.Probe")
+        // It holds secrets; `lib.rs` prints its name alone.
+        .skip_debug([".dharma.v1.DesiredCredential"])
         .compile_fds(descriptors)?;
     for file in files {
         println!("cargo::rerun-if-changed={file}");

@@ -113,7 +113,7 @@ pub async fn work() -> io::Result<()> {
     for order in &request.orders {
         write_frame(&mut out, STARTED, order.scope.as_bytes())?;
         out.flush()?;
-        let Looked { parts, readings, summary } = look(&around, order).await?;
+        let Looked { parts, readings, summary, .. } = look(&around, order).await?;
         for part in parts {
             write_frame(&mut out, PART, &part)?;
         }

@@ -57,7 +57,7 @@ pub enum Command {
     },
     /// Look once, as the calling user, and print what is seen. Nothing is sent or kept.
     #[command(
-        after_help = "Examples:\n  dharma-agent collect host --list\n  dharma-agent collect host.storage\n  sudo dharma-agent collect host --json"
+        after_help = "Examples:\n  dharma-agent collect host --list\n  dharma-agent collect host.storage\n  sudo dharma-agent collect host --json\n  dharma-agent collect snmp --target 192.0.2.1 --credential ./lab.toml"
     )]
     Collect(Collect),
     /// Look after the spool's files.
@@ -134,6 +134,18 @@ pub struct Collect {
     /// Where the described file system begins.
     #[arg(long, value_name = "DIR", default_value = "/")]
     pub root: PathBuf,
+    /// Address or name to read, by a collector that reads over the network.
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "root")]
+    pub target: Option<String>,
+    /// The port, where it is not the protocol's own.
+    #[arg(long, requires = "target")]
+    pub port: Option<u16>,
+    /// File with a credential (TOML or JSON, mode 0600) to try; may be repeated.
+    #[arg(long = "credential", value_name = "FILE", requires = "target")]
+    pub credentials: Vec<PathBuf>,
+    /// Option of the collector, as name=value; may be repeated.
+    #[arg(long = "option", value_name = "NAME=VALUE", requires = "target")]
+    pub options: Vec<String>,
 }
 
 /// What can be done with the spool.

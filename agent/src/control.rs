@@ -7,6 +7,7 @@
 
 use crate::board::{About, Board, Connection, ScopeStatus};
 use crate::limits;
+use crate::remote::{RemoteBoard, TargetStatus};
 use model::Timestamp;
 use serde::{Deserialize, Serialize};
 use spool::{Priority, Spool};
@@ -23,6 +24,12 @@ pub struct Status {
     pub certificate_expires: Timestamp,
     /// Every scope.
     pub scopes: Vec<ScopeStatus>,
+    /// Targets that are read over the network, those that are not well first.
+    #[serde(default)]
+    pub targets: Vec<TargetStatus>,
+    /// How many there are.
+    #[serde(default)]
+    pub targets_count: usize,
     /// The spool.
     pub spool: SpoolStatus,
     /// What the agent takes from its host.
@@ -78,7 +85,7 @@ pub struct Resources {
 
 /// The status as of now.
 #[must_use]
-pub fn status(board: &Board, spool: &Spool) -> Status {
+pub fn status(board: &Board, remote: &RemoteBoard, spool: &Spool) -> Status {
     let statistics = spool.statistics();
     let classes = Priority::ALL.into_iter().map(|class| {
         let of = statistics.classes.of(class);
@@ -101,6 +108,8 @@ pub fn status(board: &Board, spool: &Spool) -> Status {
         connection: board.connection(),
         certificate_expires: board.certificate_expires(),
         scopes: board.scopes(),
+        targets: remote.targets(),
+        targets_count: remote.count(),
         spool: SpoolStatus {
             epoch: statistics.epoch,
             trouble: statistics.trouble.map(|trouble| trouble.name().to_owned()),
@@ -120,7 +129,7 @@ pub const STATUS_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 #[cfg(unix)]
 mod socket {
-    use super::{Board, Path, Spool, status};
+    use super::{Board, Path, RemoteBoard, Spool, Status, status};
     use crate::stop::Stop;
     use std::io;
     use std::os::unix::fs::PermissionsExt;
@@ -148,7 +157,11 @@ mod socket {
     }
 
     /// Answers one after the other until told to stop.
-    pub async fn serve(listener: UnixListener, board: Board, spool: Spool, mut stop: Stop) {
+    pub async fn serve(
+        listener: UnixListener,
+        (board, remote, spool): (Board, RemoteBoard, Spool),
+        mut stop: Stop,
+    ) {
         loop {
             let accepted = tokio::select! {
                 () = stop.wanted() => return,
@@ -156,7 +169,8 @@ mod socket {
             };
             match accepted {
                 Ok((mut stream, _)) => {
-                    let answer = answer(&mut stream, &board, &spool);
+                    let status = status(&board, &remote, &spool);
+                    let answer = answer(&mut stream, &status);
                     // Whoever does not read in time gets nothing more.
                     drop(tokio::time::timeout(ANSWER_TIMEOUT, answer).await);
                 }
@@ -168,8 +182,8 @@ mod socket {
         }
     }
 
-    async fn answer(stream: &mut UnixStream, board: &Board, spool: &Spool) -> io::Result<()> {
-        let text = serde_json::to_vec(&status(board, spool))?;
+    async fn answer(stream: &mut UnixStream, status: &Status) -> io::Result<()> {
+        let text = serde_json::to_vec(status)?;
         stream.write_all(&text).await?;
         stream.shutdown().await
     }

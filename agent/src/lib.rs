@@ -23,6 +23,7 @@ pub mod identity;
 pub mod limits;
 pub mod look;
 pub mod place;
+pub mod remote;
 pub mod report;
 pub mod schedule;
 pub mod stop;

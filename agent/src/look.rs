@@ -14,6 +14,7 @@ use model::{Coverage, RunId, ScopeDigest, SourceId, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// What is to be looked at, and how.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +73,54 @@ pub struct Looked {
     pub readings: Vec<Vec<u8>>,
     /// What came of it.
     pub summary: Summary,
+    /// The credential that the target accepted.
+    pub accepted: Option<String>,
+    /// Why nothing of the scope could be looked at.
+    pub failure: Option<Failure>,
+}
+
+/// Why nothing of a scope could be looked at, as far as it matters to whoever plans the next look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// No credential was accepted.
+    Refused,
+    /// Nobody answered: the other scopes of the target will not be answered either.
+    Unreachable,
+    /// The target is configured wrongly: the same holds.
+    Misconfigured,
+    /// Something of this scope alone.
+    Other,
+}
+
+impl Failure {
+    const fn of(error: &CollectError) -> Self {
+        match error {
+            CollectError::Refused { .. } => Self::Refused,
+            CollectError::Unreachable { .. } => Self::Unreachable,
+            CollectError::Misconfigured { .. } => Self::Misconfigured,
+            CollectError::PermissionDenied { .. } | CollectError::UnknownScope { .. } => {
+                Self::Other
+            }
+        }
+    }
+}
+
+/// Hears how far a look has come.
+pub type Watcher<'a> = &'a (dyn Fn(collector::Progress) + Send + Sync);
+
+/// How a look over the network is bounded and watched.
+#[derive(Clone, Copy)]
+pub struct Bounds<'a> {
+    /// How long it may take; what was seen by then is kept.
+    pub limit: Duration,
+    /// Who hears how far it has come.
+    pub watcher: Watcher<'a>,
+}
+
+impl std::fmt::Debug for Bounds<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Bounds").field("limit", &self.limit).finish_non_exhaustive()
+    }
 }
 
 /// Failures whose words travel with a summary.
@@ -195,20 +244,56 @@ fn coverage_of(error: &CollectError) -> Coverage {
     Coverage::not_looked_at(reason, error.to_string())
 }
 
+/// What a look says of its scope that did not end in its time.
+fn late(count: usize, limit: Duration) -> Coverage {
+    let why = format!("the look took longer than {} s", limit.as_secs());
+    if count > 0 {
+        Coverage::partial(CoverageReason::TimedOut, why)
+    } else {
+        Coverage::not_looked_at(CoverageReason::TimedOut, why)
+    }
+}
+
 /// Looks at one scope.
 ///
 /// # Errors
 /// Only when the new state cannot be written; then nothing may be handed to the spool.
 pub async fn look(around: &Surroundings<'_>, order: &Order) -> io::Result<Looked> {
+    look_within(around, order, None).await
+}
+
+/// The same, bounded: for a look that waits for others.
+///
+/// # Errors
+/// Only when the new state cannot be written; then nothing may be handed to the spool.
+pub async fn look_within(
+    around: &Surroundings<'_>,
+    order: &Order,
+    bounds: Option<Bounds<'_>>,
+) -> io::Result<Looked> {
     let began = around.clock.monotonic();
     // The guard is read before the look: a change in between is then seen by the next comparison.
     let guard = around.collector.guard(around.target, &order.scope);
     let (mut comparison, base_guard) = begin(around, order);
     let mut run = Run::new(&mut comparison);
-    let coverage = match around.collector.collect(around.target, &order.scope, &mut run).await {
-        Ok(coverage) => coverage,
-        Err(error) => coverage_of(&error),
+    if let Some(bounds) = bounds {
+        run = run.watched_by(bounds.watcher);
+    }
+    let collected = around.collector.collect(around.target, &order.scope, &mut run);
+    let ended = match bounds {
+        None => Some(collected.await),
+        Some(bounds) => tokio::time::timeout(bounds.limit, collected).await.ok(),
     };
+    let mut failure = None;
+    let coverage = match ended {
+        Some(Ok(coverage)) => coverage,
+        Some(Err(error)) => {
+            failure = Some(Failure::of(&error));
+            coverage_of(&error)
+        }
+        None => late(run.count(), bounds.map(|bounds| bounds.limit).unwrap_or_default()),
+    };
+    let accepted = run.accepted_credential().map(str::to_owned);
     let coverage = if run.is_cut() && coverage.status == CoverageStatus::Complete {
         let why = format!("there are more than {} things", collector::OBSERVATIONS_MAX);
         Coverage::partial(CoverageReason::LimitReached, why)
@@ -225,6 +310,8 @@ pub async fn look(around: &Surroundings<'_>, order: &Order) -> io::Result<Looked
     let mut looked = conclude(around, comparison, coverage, (guard, base_guard))?;
     looked.summary.failures_count = failures_count;
     looked.summary.failures = failures;
+    looked.accepted = accepted;
+    looked.failure = failure;
     let millis = around.clock.monotonic().saturating_sub(began).as_millis();
     looked.summary.millis = u64::try_from(millis).unwrap_or(u64::MAX);
     Ok(looked)
@@ -297,5 +384,11 @@ fn conclude(
         millis: 0,
         has_new_state,
     };
-    Ok(Looked { parts: difference.parts, readings: difference.readings, summary })
+    Ok(Looked {
+        parts: difference.parts,
+        readings: difference.readings,
+        summary,
+        accepted: None,
+        failure: None,
+    })
 }

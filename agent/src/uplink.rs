@@ -10,12 +10,14 @@ mod backoff;
 mod connection;
 mod flow;
 mod session;
+mod targets;
 
 pub use backoff::Backoff;
 pub use flow::Flow;
 
 use crate::board::{Board, ConnectionState};
 use crate::identity::{Identity, Store};
+use crate::remote::Remote;
 use crate::stop::Stop;
 use environment::{Clock, Randomness, RandomnessExt};
 use model::Timestamp;
@@ -48,6 +50,8 @@ pub struct Surroundings {
     pub endpoints: Vec<String>,
     /// Our collector and target: only their scopes can be wanted.
     pub source: model::SourceId,
+    /// Targets that are read over the network.
+    pub remote: Remote,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Randomness for pauses.

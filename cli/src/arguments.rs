@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+pub(crate) mod targets;
 pub(crate) mod topology;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -122,6 +123,12 @@ pub(crate) enum Command {
     /// Join tokens and access tokens
     #[command(subcommand)]
     Token(TokenCommand),
+    /// What is read over the network
+    #[command(subcommand)]
+    Target(targets::TargetCommand),
+    /// Credentials for what is read over the network
+    #[command(subcommand)]
+    Credential(targets::CredentialCommand),
     /// The classes of items that there are
     Classes,
     /// Call the API directly

@@ -1,11 +1,13 @@
 //! The commands, one module a noun.
 
 mod agents;
+mod credentials;
 mod history;
 mod identity;
 mod items;
 mod login;
 mod rules;
+mod targets;
 mod time;
 mod tokens;
 mod topology;
@@ -66,6 +68,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
         Command::Identity(command) => identity::run(&common, &client(&common)?, command).await,
         Command::Rules(command) => rules::run(&common, &client(&common)?, command).await,
+        Command::Target(command) => targets::run(&common, &client(&common)?, command).await,
+        Command::Credential(command) => credentials::run(&common, &client(&common)?, command).await,
         Command::Token(command) => tokens::run(&common, &client(&common)?, command).await,
         Command::Api { method, path, fields } => {
             api(&common, &client(&common)?, &method, &path, &fields).await

@@ -11,6 +11,8 @@ export const paths = {
   agents: "/agents",
   agent: "/agents/$id",
   agentAdd: "/agents/add",
+  targets: "/targets",
+  target: "/targets/$name",
   tokens: "/settings/tokens",
 } as const;
 

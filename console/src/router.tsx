@@ -107,11 +107,23 @@ const tokens = createRoute({
   component: lazyRouteComponent(() => import("./pages/tokens.tsx"), "TokensPage"),
 });
 
+const targets = createRoute({
+  getParentRoute: () => inside,
+  path: paths.targets,
+  component: lazyRouteComponent(() => import("./pages/targets.tsx"), "TargetsPage"),
+});
+
+const target = createRoute({
+  getParentRoute: () => inside,
+  path: paths.target,
+  component: lazyRouteComponent(() => import("./pages/target.tsx"), "TargetPage"),
+});
+
 export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     login,
-    inside.addChildren([home, inventory, item, changes, agents, agentAdd, agent, tokens]),
+    inside.addChildren([home, inventory, item, changes, agents, agentAdd, agent, targets, target, tokens]),
   ]),
   basepath: basePath(),
   defaultPreload: "intent",

@@ -180,6 +180,7 @@ impl Agent {
             epoch: 1,
             instance: vec![1; 16],
             nonce: Vec::new(),
+            ..v1::Hello::default()
         };
         frames.send(frame(Frame::Hello(hello))).await.expect("the stream is open");
         let mut answers =
@@ -321,6 +322,7 @@ async fn serve(state: &Path) -> Server {
         ingest: ingest.clone(),
         sessions: Sessions::default(),
         admission: Arc::new(Everyone),
+        targets: None,
         clock: Arc::new(SystemClock),
         randomness: Arc::new(SystemRandomness),
     });

@@ -3,6 +3,7 @@
 use crate::api::auth::Accounts;
 use crate::api::rest::idempotency::Idempotency;
 use crate::fleet::{Fleet, LiveStreams};
+use crate::targets::Targets;
 use environment::Clock;
 use model::Catalog;
 use std::path::PathBuf;
@@ -46,6 +47,8 @@ pub struct App {
     pub catalog: Arc<Catalog>,
     /// Agents and join tokens.
     pub fleet: Arc<Fleet>,
+    /// What is read over the network.
+    pub targets: Arc<Targets>,
     /// The live streams of agents.
     pub streams: Arc<dyn LiveStreams>,
     /// People and access tokens.

@@ -16,6 +16,7 @@ mod state;
 #[cfg(test)]
 mod tests;
 
+use crate::targets::Assigned;
 use engine::{Engine, Job, Reply};
 use environment::{Clock, Randomness};
 use load::Parts;
@@ -114,6 +115,7 @@ pub struct Ingest {
     graph: Arc<RwLock<topology::Graph>>,
     store: Arc<dyn ItemStore>,
     parts: Arc<Parts>,
+    assigned: Assigned,
     thread: Arc<Mutex<Option<JoinHandle<()>>>>,
 }
 
@@ -134,7 +136,8 @@ impl Ingest {
         clock: Arc<dyn Clock>,
         randomness: Arc<dyn Randomness>,
     ) -> Result<Self, StartError> {
-        let parts = Parts { catalog, clock, randomness };
+        let assigned = Assigned::default();
+        let parts = Parts { catalog, clock, randomness, assigned: assigned.clone() };
         let loaded = load::load(store.as_ref(), &parts).await.map_err(StartError::Load)?;
         let (kept, parts_kept) = (Arc::clone(&store), Arc::new(parts.clone()));
         let engine = Engine::new(store, parts, loaded, tokio::runtime::Handle::current());
@@ -149,6 +152,7 @@ impl Ingest {
             graph,
             store: kept,
             parts: parts_kept,
+            assigned,
             thread: Arc::new(Mutex::new(Some(thread))),
         })
     }
@@ -199,6 +203,12 @@ impl Ingest {
     #[must_use]
     pub fn topology(&self) -> Arc<RwLock<topology::Graph>> {
         Arc::clone(&self.graph)
+    }
+
+    /// Which agent may report which target; who plans that fills it.
+    #[must_use]
+    pub fn assigned(&self) -> Assigned {
+        self.assigned.clone()
     }
 
     /// Moves items through their life by time alone (missing to stale to retired). Called once a minute by a task.

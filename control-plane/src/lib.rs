@@ -14,4 +14,5 @@ pub mod identity;
 pub mod ingest;
 pub mod rate;
 pub mod server;
+pub mod targets;
 pub mod tasks;

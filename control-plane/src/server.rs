@@ -17,6 +17,8 @@ use crate::fleet::{Fleet, FleetParts};
 use crate::identity::Identity;
 use crate::ingest::Ingest;
 use crate::ingest::sessions::Sessions;
+use crate::targets::seal::Sealer;
+use crate::targets::{Targets, TargetsError};
 use crate::tasks::Tasks;
 use environment::{Clock, Randomness};
 use listeners::Listeners;
@@ -26,6 +28,7 @@ use store::fleet::SqliteFleet;
 use store::items::Items;
 use store::observed::ItemStore;
 use store::sqlite::SqliteItems;
+use store::targets::SqliteTargets;
 use store::users::SqliteUsers;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -57,6 +60,9 @@ pub enum StartError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// Targets and credentials cannot be read, or the key of secrets cannot be used.
+    #[error("cannot take up targets and credentials")]
+    Targets(#[from] TargetsError),
     /// Certificates cannot be made.
     #[error("cannot make the certificates of the control plane")]
     Pki(#[from] pki::Error),
@@ -132,8 +138,10 @@ impl Server {
             console_url: addresses.console.clone(),
             history_days: settings.history_days,
         };
+        let targets = targets(&state, &ingest, Arc::clone(&clock)).await?;
         let surroundings = (Arc::clone(&clock), Arc::clone(&randomness));
-        let app = app(&state, (items, &ingest), &sessions, options, surroundings);
+        let known = (items, &ingest, Arc::clone(&targets));
+        let app = app(&state, known, &sessions, options, surroundings);
         app.fleet.endpoints_set(vec![addresses.uplink.clone()]);
         let setup_code = setup_code(&app.accounts, &state).await?;
         let running = TaskTracker::new();
@@ -142,12 +150,14 @@ impl Server {
             ingest: ingest.clone(),
             sessions,
             admission: Arc::clone(&app.fleet) as Arc<dyn Admission>,
+            targets: Some(Arc::clone(&targets)),
             clock,
             randomness,
         };
         listeners.serve(&app, uplink, &running).await?;
         let names = listeners::certificate_names(&settings.names);
         let authority = Arc::clone(&state.authority);
+        running.spawn(targets.work(app.stopping.clone()));
         let tasks = Tasks::start(&app, ingest.clone(), authority, identity, names);
         let ready_file = settings.ready_file;
         let server = Self { app, ingest, state, addresses, setup_code, running, tasks, ready_file };
@@ -209,10 +219,21 @@ impl Server {
     }
 }
 
+/// What is read over the network, as it was left.
+async fn targets(
+    state: &State,
+    ingest: &Ingest,
+    clock: Arc<dyn Clock>,
+) -> Result<Arc<Targets>, StartError> {
+    let sealer = Sealer::open(state.folder()).map_err(TargetsError::from)?;
+    let store = Arc::new(SqliteTargets::new(state.database.clone()));
+    Ok(Arc::new(Targets::start(store, sealer, clock, ingest.assigned()).await?))
+}
+
 /// What the APIs work with, over an open state.
 fn app(
     state: &State,
-    (items, ingest): (Arc<SqliteItems>, &Ingest),
+    (items, ingest, targets): (Arc<SqliteItems>, &Ingest, Arc<Targets>),
     sessions: &Sessions,
     options: ConsoleOptions,
     (clock, randomness): (Arc<dyn Clock>, Arc<dyn Randomness>),
@@ -245,6 +266,7 @@ fn app(
         )),
         items,
         catalog: Arc::clone(&state.catalog),
+        targets,
         streams: Arc::new(sessions.clone()),
         accounts: Arc::new(accounts),
         idempotency: Arc::new(Idempotency::new(Arc::clone(&clock))),

@@ -21,6 +21,7 @@ pub mod problems;
 pub mod query;
 pub mod relationships;
 pub mod run;
+pub mod targets;
 pub mod time;
 pub mod value;
 

@@ -27,6 +27,16 @@ pub mod v1 {
         include_bytes!(concat!(env!("OUT_DIR"), "/dharma.v1.descriptors.binpb"));
 }
 
+impl std::fmt::Debug for v1::DesiredCredential {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (name, kind) = (&self.name, &self.kind);
+        f.debug_struct("DesiredCredential")
+            .field("name", name)
+            .field("kind", kind)
+            .finish_non_exhaustive()
+    }
+}
+
 pub use prost::Message;
 pub use tonic;
 
@@ -34,3 +44,21 @@ pub use tonic;
 pub const PROTOCOL_MIN: u32 = 1;
 /// The newest protocol version that this build speaks.
 pub const PROTOCOL_MAX: u32 = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::v1;
+
+    #[test]
+    fn a_frame_with_a_secret_is_printed_without_it() {
+        let credential = v1::DesiredCredential {
+            name: "lab".into(),
+            secrets: [("password".to_owned(), "hush".to_owned())].into(),
+            ..v1::DesiredCredential::default()
+        };
+        let desired = v1::Desired { credentials: vec![credential], ..v1::Desired::default() };
+        let frame = v1::ServerFrame { frame: Some(v1::server_frame::Frame::Desired(desired)) };
+        let printed = format!("{frame:?}");
+        assert!(printed.contains("lab") && !printed.contains("hush"), "{printed}");
+    }
+}

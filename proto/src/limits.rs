@@ -42,3 +42,15 @@ pub const VALUES_MAX: usize = 16_384;
 
 /// How deep lists and records may lie in each other.
 pub const VALUE_DEPTH_MAX: usize = 8;
+
+/// Bytes that a sender aims at for one part of a Desired.
+pub const DESIRED_BYTES_TARGET: usize = 1024 * 1024;
+
+/// Parts of one Desired; with their size this bounds what an agent holds of it.
+pub const DESIRED_PARTS_MAX: usize = 32;
+
+/// Targets that one agent is given.
+pub const DESIRED_TARGETS_MAX: usize = 100_000;
+
+/// States of targets in one beat; more follow with the next.
+pub const TARGET_STATES_MAX: usize = 2048;

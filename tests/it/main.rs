@@ -8,4 +8,5 @@ mod machines;
 mod main_job;
 mod snmp;
 mod sweep;
+mod targets;
 mod volumes;

@@ -37,6 +37,7 @@ struct Target {
 
 const TARGETS: &[Target] = &[
     Target { name: "agent-state", package: "agent", tests: &["arbitrary_bytes", "delta::"] },
+    Target { name: "assignment", package: "control-plane", tests: &["targets::plan"] },
     Target { name: "command-line", package: "cli", tests: &["table::"] },
     Target { name: "host-hardware", package: "collector-host", tests: &["machine::"] },
     Target { name: "host-secrets", package: "collector-host", tests: &["redact::"] },
@@ -70,6 +71,7 @@ const TARGETS: &[Target] = &[
         ],
     },
     Target { name: "sweep-nmap", package: "collector-sweep", tests: &["nmap::xml"] },
+    Target { name: "targets", package: "model", tests: &["targets::"] },
     Target { name: "tokens", package: "pki", tests: &["tests::tokens"] },
     Target { name: "topology", package: "topology", tests: &["::"] },
     Target { name: "wire", package: "proto", tests: &["arbitrary_bytes"] },

@@ -4,7 +4,7 @@ use super::{Outcome, output};
 use crate::cli::Collect;
 use crate::collectors;
 use anyhow::{Context, bail};
-use collector::{Collector, Run, Target};
+use collector::{Collector, Manifest, Remote, Run, Target};
 use model::{Coverage, Observation, RelationTarget, Value};
 use serde_json::{Map, json};
 use std::path::Path;
@@ -40,14 +40,7 @@ pub(super) async fn collect(state: &Path, what: Collect) -> anyhow::Result<Outco
     {
         bail!("the collector `{name}` has no scope `{scope}`; it has: {}", manifest.scope_names());
     }
-    // The agent's own id where there is one, so that what is printed is what would be sent.
-    let enrolled = crate::identity::Store::new(state).enrolled().ok().flatten();
-    let target = Target {
-        id: enrolled.as_ref().map_or_else(|| "local".to_owned(), |e| e.agent_id.to_string()),
-        site: enrolled.map(|enrolled| enrolled.site).unwrap_or_default(),
-        root: what.root,
-        remote: None,
-    };
+    let target = target(state, &what, manifest)?;
     let mut rows = Vec::new();
     for declared in manifest.scopes {
         if scope.is_some_and(|scope| scope != declared.name) {
@@ -74,6 +67,38 @@ pub(super) async fn collect(state: &Path, what: Collect) -> anyhow::Result<Outco
         output::table(&["SCOPE", "CLASS", "WHAT"], &rows);
     }
     Ok(Outcome::Done)
+}
+
+/// What is looked at: the host, or something that answers over the network.
+fn target(state: &Path, what: &Collect, manifest: &Manifest) -> anyhow::Result<Target> {
+    // The agent's own id where there is one, so that what is printed is what would be sent.
+    let enrolled = crate::identity::Store::new(state).enrolled().ok().flatten();
+    let site = enrolled.as_ref().map(|enrolled| enrolled.site.clone()).unwrap_or_default();
+    let Some(address) = &what.target else {
+        if manifest.is_remote {
+            bail!("`{}` reads over the network; name what to read with --target", manifest.name);
+        }
+        let id = enrolled.map_or_else(|| "local".to_owned(), |e| e.agent_id.to_string());
+        return Ok(Target { id, site, root: what.root.clone(), remote: None });
+    };
+    if !manifest.is_remote {
+        bail!("`{}` describes this host; leave --target out", manifest.name);
+    }
+    let credentials = what.credentials.iter().map(|file| crate::remote::credential_file(file));
+    let options = what.options.iter().map(|option| {
+        let (name, value) = option.split_once('=').context("an option is written name=value")?;
+        let is_known = manifest.options.iter().any(|known| known.name == name);
+        let known: Vec<_> = manifest.options.iter().map(|known| known.name).collect();
+        anyhow::ensure!(is_known, "there is no option `{name}`; there is: {}", known.join(", "));
+        Ok((name.to_owned(), value.to_owned()))
+    });
+    let remote = Remote {
+        address: address.clone(),
+        port: what.port,
+        options: options.collect::<anyhow::Result<_>>()?,
+        credentials: credentials.collect::<Result<_, _>>()?,
+    };
+    Ok(Target::remote(&format!("{address}@{site}"), &site, remote))
 }
 
 async fn look(

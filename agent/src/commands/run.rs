@@ -9,6 +9,7 @@ use crate::child::Program;
 use crate::cli::Enroll;
 use crate::config::Config;
 use crate::identity::{Identity, Store};
+use crate::remote::{self, Remote, Runner};
 use crate::schedule::{NEWS_MAX, News, Schedule, Surroundings};
 use crate::stop::{Stop, stop};
 use crate::uplink::{self, Backoff, Ended, Uplink};
@@ -46,6 +47,7 @@ struct Life {
     spool: Spool,
     board: Board,
     wanted: mpsc::Sender<String>,
+    remote: Remote,
 }
 
 pub(super) async fn run(state: &Path, config: Config, how: Enroll) -> anyhow::Result<Outcome> {
@@ -203,11 +205,18 @@ impl Common {
         };
         let (wanted_sender, wanted) = mpsc::channel(NEWS_MAX);
         let (changed_sender, changed) = mpsc::channel(NEWS_MAX);
-        let life =
-            Life { spool: self.open_spool()?, board: Board::new(about), wanted: wanted_sender };
+        let (remote, commands) = Remote::new(collectors::remote());
+        let life = Life {
+            spool: self.open_spool()?,
+            board: Board::new(about),
+            wanted: wanted_sender,
+            remote,
+        };
         let mut tasks = tokio::task::JoinSet::new();
         self.start_control(&mut tasks, &life, stop);
         tasks.spawn(watch(target.clone(), changed_sender, stop.clone()));
+        let runner = Runner::new(self.reading(&enrolled.site, &life), &life.remote);
+        tasks.spawn(runner.run(commands, stop.clone()));
         let schedule = self.schedule(target, &life)?;
         tasks.spawn(schedule.run(News { changed, wanted }, stop.clone()));
         let uplink = Uplink::new(self.uplink(identity, is_new, &life));
@@ -241,6 +250,20 @@ impl Common {
         }))
     }
 
+    /// What the reader of targets needs.
+    fn reading(&self, site: &str, life: &Life) -> remote::Surroundings {
+        remote::Surroundings {
+            collectors: life.remote.sources().to_vec(),
+            site: site.to_owned(),
+            state: self.state.clone(),
+            spool: life.spool.clone(),
+            clock: Arc::clone(&self.clock),
+            randomness: Arc::clone(&self.randomness),
+            config: Arc::clone(&self.config),
+            capacity: usize::try_from(remote::CAPACITY).unwrap_or(1),
+        }
+    }
+
     /// What the uplink needs; `is_new` when a person waits for this very enrollment.
     fn uplink(&self, identity: Identity, is_new: bool, life: &Life) -> uplink::Surroundings {
         let endpoints = if self.config.endpoints.value.is_empty() {
@@ -259,6 +282,7 @@ impl Common {
             spool: life.spool.clone(),
             board: life.board.clone(),
             wanted: life.wanted.clone(),
+            remote: life.remote.clone(),
             endpoints,
             source: SourceId {
                 collector: collector_host::NAME.to_owned(),
@@ -282,9 +306,10 @@ impl Common {
             match control::listen(&path) {
                 Ok(listener) => {
                     let (board, spool) = (life.board.clone(), life.spool.clone());
+                    let remote = life.remote.board.clone();
                     let stop = stop.clone();
                     tasks.spawn(async move {
-                        control::serve(listener, board, spool, stop).await;
+                        control::serve(listener, (board, remote, spool), stop).await;
                         // A socket that nobody answers on says less than none.
                         drop(std::fs::remove_file(path));
                     });

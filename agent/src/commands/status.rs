@@ -4,8 +4,12 @@ use super::{Outcome, output};
 use crate::board::{Connection, ConnectionState, ScopeStatus};
 use crate::control::{self, Status};
 use crate::place;
+use crate::remote::TargetStatus;
 use anyhow::Context;
 use std::path::Path;
+
+/// Targets that a table shows; `--json` has more.
+const TARGETS_SHOWN_MAX: usize = 50;
 
 pub(super) fn status(state: &Path, is_json: bool) -> anyhow::Result<Outcome> {
     let socket = place::socket_path(state);
@@ -33,6 +37,54 @@ fn show(status: &Status) {
     show_connection(&status.connection);
     show_rest(status);
     show_scopes(&status.scopes);
+    if status.targets_count > 0 {
+        show_targets(status);
+    }
+}
+
+fn show_targets(status: &Status) {
+    output::line(format_args!(""));
+    let shown = status.targets.iter().take(TARGETS_SHOWN_MAX);
+    let rows: Vec<Vec<String>> = shown.map(target_row).collect();
+    output::table(
+        &[
+            "TARGET",
+            "COLLECTOR",
+            "STATE",
+            "SEEN",
+            "HOLDS",
+            "LOOKED AT",
+            "NEXT",
+            "CREDENTIAL",
+            "WHY",
+        ],
+        &rows,
+    );
+    if status.targets_count > rows.len() {
+        let rest = status.targets_count.saturating_sub(rows.len());
+        output::line(format_args!("and {rest} more targets"));
+    }
+}
+
+fn target_row(target: &TargetStatus) -> Vec<String> {
+    let coverage = target.coverage.as_ref();
+    let progress = match (target.done, target.total) {
+        (0, 0) => String::new(),
+        (done, 0) => format!(" {done}"),
+        (done, total) => format!(" {done}/{total}"),
+    };
+    let why = coverage.map(|coverage| coverage.detail.clone()).unwrap_or_default();
+    vec![
+        target.id.clone(),
+        target.collector.clone(),
+        format!("{}{progress}", target.state),
+        coverage.map_or("not yet", |coverage| coverage.status.name()).to_owned(),
+        target.seen_count.to_string(),
+        target.looked_at.map(output::moment).unwrap_or_default(),
+        target.next_look.map(output::moment).unwrap_or_default(),
+        target.credential.clone().unwrap_or_default(),
+        if target.at.is_empty() { why } else { target.at.clone() },
+    ]
 }
 
 fn show_connection(connection: &Connection) {

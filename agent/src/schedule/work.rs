@@ -161,7 +161,7 @@ impl Schedule {
 
     /// Hands a look to the spool and takes note of it once it is accepted.
     async fn accept(&mut self, index: usize, looked: Looked) {
-        let Looked { parts, readings, summary } = looked;
+        let Looked { parts, readings, summary, .. } = looked;
         let mut through = None;
         for part in parts {
             match self.append(Priority::Inventory, part).await {

@@ -1,9 +1,11 @@
 //! One session: Hello and Welcome, then batches and beats against acknowledgements and requests.
 
 use super::connection::end_of;
+use super::targets::Talk;
 use super::{End, Flow, Uplink};
 use crate::board::ConnectionState;
 use crate::evidence;
+use crate::remote::Command;
 use crate::report::chain;
 use crate::stop::Stop;
 use model::Timestamp;
@@ -14,7 +16,7 @@ use proto::tonic::transport::Channel;
 use proto::v1::agent_frame::Frame as Ours;
 use proto::v1::server_frame::Frame as Theirs;
 use proto::v1::uplink_client::UplinkClient;
-use proto::v1::{self, AgentFrame, ServerFrame};
+use proto::v1::{self, AgentFrame, ScopeName, ServerFrame};
 use proto::{PROTOCOL_MAX, PROTOCOL_MIN, convert};
 use spool::{Entry, GapReason, PerClass, Priority};
 use std::time::Duration;
@@ -48,6 +50,7 @@ struct Session {
     /// Batches that go first: gaps over what the control plane has lost since it acknowledged it.
     lost: Vec<v1::Batch>,
     beat: Duration,
+    targets: Talk,
     /// Whether anything was sent since the last beat was due.
     is_busy: bool,
 }
@@ -105,6 +108,8 @@ impl Uplink {
             epoch: self.around.spool.epoch(),
             instance: self.instance.clone(),
             nonce: self.around.store.nonce(),
+            remote_collectors: self.around.remote.collectors(),
+            remote_capacity: crate::remote::CAPACITY,
         };
         let gone = |_| End::Lost("the connection broke off".into());
         outbound.send(AgentFrame { frame: Some(Ours::Hello(hello)) }).await.map_err(gone)?;
@@ -138,6 +143,7 @@ impl Uplink {
             flow: Flow::new(window, committed),
             lost,
             beat: Duration::from_secs(u64::from(welcome.beat_seconds).clamp(BEAT.0, BEAT.1)),
+            targets: Talk::new(&self.around.remote),
             is_busy: true,
         })
     }
@@ -226,6 +232,10 @@ impl Uplink {
                 () = sleep_until(beat) => {
                     if let Err(end) = self.beat(session).await { return end }
                     beat = Instant::now() + session.beat;
+                }
+                () = session.targets.due(&self.around.remote) => {
+                    let beat = self.beat_targets(&mut session.targets, &outbound);
+                    if let Err(end) = beat.await { return end }
                 }
                 () = sleep_until(renewal) => match self.renew(channel.clone()).await {
                     Ok(()) => return End::Renewed,
@@ -322,6 +332,15 @@ impl Uplink {
             }
             Some(Theirs::Drain(drain)) => Err(drained(&drain)),
             Some(Theirs::Refusal(refusal)) => Err(refused(&refusal)),
+            Some(
+                frame @ (Theirs::Desired(_)
+                | Theirs::Lease(_)
+                | Theirs::LookNow(_)
+                | Theirs::Probe(_)),
+            ) => {
+                session.targets.hear(frame, &self.around.remote);
+                Ok(())
+            }
             // A second Welcome says nothing new; a frame of a newer control plane is not for us.
             Some(Theirs::Welcome(_)) | None => Ok(()),
         }
@@ -364,6 +383,9 @@ impl Uplink {
             if name.collector == source.collector && name.target == source.target {
                 // A full queue drops it: the control plane asks again.
                 drop(self.around.wanted.try_send(name.scope));
+            } else {
+                let ScopeName { collector, target, scope } = name;
+                self.around.remote.tell(Command::Whole { collector, target, scope });
             }
         }
     }

@@ -338,6 +338,8 @@ impl Service {
             match frame {
                 Theirs::Batch(batch) => self.batch(&sender, &batch).await?,
                 Theirs::Beat(beat) => self.beat(&sender, beat).await?,
+                // It gives no targets, so that none is sent.
+                Theirs::TargetBeat(_) => return None,
                 Theirs::Goodbye(_) => {
                     self.0.state().goodbyes += 1;
                     self.0.changed.notify_waiters();

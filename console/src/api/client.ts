@@ -39,7 +39,7 @@ export function queryString(params: Params): string {
 }
 
 interface Request {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "DELETE";
   params?: Params;
   body?: unknown;
   signal?: AbortSignal;

@@ -21,6 +21,10 @@ const TONES: { [status: string]: Tone } = {
   done: "ok",
   failed: "critical",
   waiting: "info",
+  running: "info",
+  paused: "warning",
+  unassigned: "warning",
+  not_yet: "unknown",
 };
 
 /** The shape of each tone: dot, triangle, diamond, clock, question mark, ring. */

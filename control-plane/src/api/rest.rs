@@ -9,6 +9,7 @@ pub mod changes;
 pub mod classes;
 pub mod conditional;
 pub mod counts;
+pub mod credentials;
 pub mod events;
 pub mod extract;
 pub mod filter;
@@ -21,6 +22,7 @@ pub mod onboarding;
 pub mod openapi;
 pub mod page;
 pub mod session;
+pub mod targets;
 pub mod tokens;
 pub mod topology;
 
@@ -68,6 +70,13 @@ pub fn router() -> Router<App> {
         .route("/api/v1/agents/{id}", get(agents::show).delete(agents::revoke))
         .route("/api/v1/tokens", get(tokens::list).post(tokens::create))
         .route("/api/v1/tokens/{id}", axum::routing::delete(tokens::revoke))
+        .route("/api/v1/targets", get(targets::list))
+        .route("/api/v1/targets/{name}", targets::one())
+        .route("/api/v1/targets/{name}/states", get(targets::states))
+        .route("/api/v1/targets/{name}/run", post(targets::run))
+        .route("/api/v1/credentials", get(credentials::list))
+        .route("/api/v1/credentials/{name}", credentials::one())
+        .route("/api/v1/credentials/{name}/test", post(credentials::test))
         .route("/api/v1/onboarding/{token_id}", get(onboarding::show))
         .route("/api/v1/events", get(events::stream))
 }

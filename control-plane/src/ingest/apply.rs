@@ -30,6 +30,7 @@ pub(super) struct Applier {
     /// The declared kinds of all attributes, for one look-up each.
     kinds: HashMap<Name, HashMap<Name, Kind>>,
     now: Timestamp,
+    assigned: crate::targets::Assigned,
 }
 
 /// Why a record, or a part of it, was not used.
@@ -61,7 +62,15 @@ impl Applier {
             (class.name.clone(), kinds.collect())
         });
         let kinds = kinds.collect();
-        Self { reconciler, state, names: Names::built_in(), catalog, kinds, now: parts.now() }
+        Self {
+            reconciler,
+            state,
+            names: Names::built_in(),
+            catalog,
+            kinds,
+            now: parts.now(),
+            assigned: parts.assigned.clone(),
+        }
     }
 
     pub(super) fn begin(&mut self, now: Timestamp) {
@@ -187,15 +196,16 @@ impl Applier {
         }
     }
 
-    fn is_assigned(agent: AgentId, source: &SourceId) -> bool {
+    fn is_assigned(&self, agent: AgentId, source: &SourceId) -> bool {
         // `reconcile` and `rule` are what the control plane itself says; nobody else may say it for them.
-        source.target == agent.to_string()
+        let is_own = source.target == agent.to_string()
             && source.collector != "reconcile"
-            && source.collector != "rule"
+            && source.collector != "rule";
+        is_own || self.assigned.has(agent, source)
     }
 
     fn report(&mut self, past: &dyn Past, used: &mut Use<'_>, report: Report) -> Result<()> {
-        if !Self::is_assigned(used.agent, &report.source) {
+        if !self.is_assigned(used.agent, &report.source) {
             used.rejections.push(Rejection {
                 code: "SOURCE_NOT_ASSIGNED",
                 detail: format!("the source {} is not assigned to this agent", report.source),
@@ -312,7 +322,7 @@ impl Applier {
     }
 
     fn readings(&mut self, used: &mut Use<'_>, readings: Readings) {
-        if !Self::is_assigned(used.agent, &readings.source) {
+        if !self.is_assigned(used.agent, &readings.source) {
             used.rejections.push(Rejection {
                 code: "SOURCE_NOT_ASSIGNED",
                 detail: format!("the source {} is not assigned to this agent", readings.source),
@@ -357,7 +367,7 @@ impl Applier {
                 code: "MALFORMED",
                 detail: error.to_string(),
             })?;
-            if !Self::is_assigned(agent, &source) {
+            if !self.is_assigned(agent, &source) {
                 continue;
             }
             let looked_at = Timestamp::from_millis(confirmation.looked_at).min(self.now);

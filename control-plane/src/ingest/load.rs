@@ -17,6 +17,7 @@ pub(super) struct Parts {
     pub(super) catalog: Arc<Catalog>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) randomness: Arc<dyn Randomness>,
+    pub(super) assigned: crate::targets::Assigned,
 }
 
 impl Parts {

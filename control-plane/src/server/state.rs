@@ -138,6 +138,12 @@ impl State {
         Ok(Arc::new(SqliteItems::open(self.database.clone())?))
     }
 
+    /// The folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.path
+    }
+
     /// Where the code for the first administrator is written.
     #[must_use]
     pub fn setup_file(&self) -> PathBuf {

@@ -38,4 +38,6 @@ mod setup;
 #[cfg(test)]
 mod support;
 #[cfg(test)]
+mod targets;
+#[cfg(test)]
 mod topology;

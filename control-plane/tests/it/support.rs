@@ -282,6 +282,11 @@ pub(crate) struct Session {
 impl Session {
     /// Says hello and waits for the welcome; the error is the code and the words of a refusal.
     pub(crate) async fn open(agent: &Agent) -> Result<Self, String> {
+        Self::open_able(agent, &[]).await
+    }
+
+    /// The same for an agent that reads targets by these collectors.
+    pub(crate) async fn open_able(agent: &Agent, collectors: &[&str]) -> Result<Self, String> {
         let channel = agent.uplink().await.map_err(|error| format!("{error:?}"))?;
         let (tx, rx) = tokio::sync::mpsc::channel(16);
         let hello = v1::Hello {
@@ -290,6 +295,8 @@ impl Session {
             agent_version: "0.1.0".into(),
             epoch: 1,
             instance: agent.answer.certificate_chain[0][..16].to_vec(),
+            remote_collectors: collectors.iter().map(|name| (*name).to_owned()).collect(),
+            remote_capacity: 16,
             ..v1::Hello::default()
         };
         send(&tx, v1::agent_frame::Frame::Hello(hello)).await;
@@ -325,6 +332,35 @@ impl Session {
     /// Reports everything that a scope holds, and waits until that is durable.
     pub(crate) async fn report(&mut self, scope: &str, seen: &[Observation]) {
         let source = SourceId { collector: "host".into(), target: self.agent.clone() };
+        let rejected = self.report_source(&source, scope, seen).await;
+        assert!(rejected.is_empty(), "{rejected:?}");
+    }
+
+    /// Reports a host of this name that was read over the network; codes of what is rejected.
+    pub(crate) async fn report_target(
+        &mut self,
+        collector: &str,
+        target: &str,
+        fqdn: &str,
+    ) -> Vec<String> {
+        let source = SourceId { collector: collector.into(), target: target.into() };
+        let seen = Observation::of(&host::CLASS, "device")
+            .with(&host::FQDN, fqdn.to_owned())
+            .key(IdentityKey::new(KeyType::Fqdn, Realm::site("berlin"), fqdn));
+        self.report_source(&source, "device", &[seen]).await
+    }
+
+    /// Says a frame.
+    pub(crate) async fn say(&self, frame: v1::agent_frame::Frame) {
+        send(&self.frames, frame).await;
+    }
+
+    async fn report_source(
+        &mut self,
+        source: &SourceId,
+        scope: &str,
+        seen: &[Observation],
+    ) -> Vec<String> {
         let now = Timestamp::from(SystemClock.wall()).millis();
         let mut digest = ScopeDigest::default();
         for one in seen {
@@ -332,7 +368,7 @@ impl Session {
             digest.add(ContentHash::of(&one.class, &one.native_key, &body));
         }
         let report = v1::ScopeReport {
-            scope: Some(convert::scope_to(&source, scope)),
+            scope: Some(convert::scope_to(source, scope)),
             run: vec![7; 16],
             started_at: now,
             finished_at: now,
@@ -355,8 +391,7 @@ impl Session {
         loop {
             match self.next().await {
                 Some(Frame::Acknowledgement(ack)) => {
-                    assert!(ack.rejected.is_empty(), "{ack:?}");
-                    return;
+                    return ack.rejected.into_iter().map(|one| one.code).collect();
                 }
                 Some(_) => {}
                 None => panic!("the stream ended before the acknowledgement"),

@@ -70,11 +70,19 @@ pub enum Action {
     OwnTokensManage,
     /// Make, list and revoke the tokens of programs and of other people.
     AllTokensManage,
+    /// Read target sets and how their targets fare.
+    TargetsRead,
+    /// Have targets looked at now.
+    TargetsRun,
+    /// Change target sets. Whoever names an address names where credentials are sent.
+    TargetsManage,
+    /// List, change and try credentials.
+    CredentialsManage,
 }
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::ItemsRead,
         Self::IdentityDecide,
         Self::IdentityRules,
@@ -83,6 +91,10 @@ impl Action {
         Self::JoinTokensManage,
         Self::OwnTokensManage,
         Self::AllTokensManage,
+        Self::TargetsRead,
+        Self::TargetsRun,
+        Self::TargetsManage,
+        Self::CredentialsManage,
     ];
 
     /// The name in the API.
@@ -97,6 +109,10 @@ impl Action {
             Self::JoinTokensManage => "join_tokens_manage",
             Self::OwnTokensManage => "own_tokens_manage",
             Self::AllTokensManage => "all_tokens_manage",
+            Self::TargetsRead => "targets_read",
+            Self::TargetsRun => "targets_run",
+            Self::TargetsManage => "targets_manage",
+            Self::CredentialsManage => "credentials_manage",
         }
     }
 
@@ -110,9 +126,16 @@ impl Action {
     #[must_use]
     pub const fn needs(self) -> Level {
         match self {
-            Self::ItemsRead | Self::AgentsRead => Level::Read,
-            Self::IdentityDecide | Self::JoinTokensManage | Self::OwnTokensManage => Level::Write,
-            Self::IdentityRules | Self::AgentsRevoke | Self::AllTokensManage => Level::Admin,
+            Self::ItemsRead | Self::AgentsRead | Self::TargetsRead => Level::Read,
+            Self::IdentityDecide
+            | Self::JoinTokensManage
+            | Self::OwnTokensManage
+            | Self::TargetsRun => Level::Write,
+            Self::IdentityRules
+            | Self::AgentsRevoke
+            | Self::AllTokensManage
+            | Self::TargetsManage
+            | Self::CredentialsManage => Level::Admin,
         }
     }
 }

@@ -4,6 +4,7 @@ use super::{ApiError, Code, chain};
 use crate::api::moment::rfc3339;
 use crate::fleet::FleetError;
 use crate::graph::GraphError;
+use crate::targets::TargetsError;
 use model::Timestamp;
 use std::time::Duration;
 use store::database::DatabaseError;
@@ -85,6 +86,25 @@ impl From<FleetError> for ApiError {
             FleetError::Store(error) => error.into(),
             FleetError::Items(error) => error.into(),
             FleetError::Authority(error) => Self::internal("the authority cannot sign now", &error),
+        }
+    }
+}
+
+impl From<TargetsError> for ApiError {
+    fn from(error: TargetsError) -> Self {
+        let detail = error.to_string();
+        match error {
+            TargetsError::Invalid(invalid) => Self::invalid(invalid.field, invalid.reason),
+            TargetsError::NotFound { .. } => Self::new(Code::NotFound, detail),
+            TargetsError::NoAgent { .. } => {
+                Self::new(Code::Unavailable, detail).retry_after(STORE_RETRY)
+            }
+            TargetsError::TimedOut { .. } => Self::new(Code::DeadlineExceeded, detail),
+            TargetsError::Seal(error @ crate::targets::seal::SealError::Open { .. }) => {
+                Self::invalid("secrets", error.to_string())
+            }
+            TargetsError::Seal(error) => Self::internal("secrets cannot be sealed now", &error),
+            TargetsError::Store(error) => error.into(),
         }
     }
 }

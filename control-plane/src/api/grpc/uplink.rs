@@ -11,6 +11,7 @@ mod session;
 use crate::fleet::Fleet;
 use crate::ingest::Ingest;
 use crate::ingest::sessions::Sessions;
+use crate::targets::Targets;
 use async_trait::async_trait;
 use environment::{Clock, Randomness};
 use futures::Stream;
@@ -102,6 +103,8 @@ pub struct UplinkParts {
     pub sessions: Sessions,
     /// Who may speak.
     pub admission: Arc<dyn Admission>,
+    /// What agents read over the network; without it they read nothing there.
+    pub targets: Option<Arc<Targets>>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// For nonces.

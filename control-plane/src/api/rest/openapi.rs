@@ -1,8 +1,8 @@
 //! The OpenAPI document, made from the handlers.
 
 use super::{
-    agents, can, changes, classes, counts, events, findings, history, identity, items, onboarding,
-    session, tokens, topology,
+    agents, can, changes, classes, counts, credentials, events, findings, history, identity, items,
+    onboarding, session, targets, tokens, topology,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -27,6 +27,8 @@ use utoipa::{Modify, OpenApi};
         tokens::list, tokens::create, tokens::revoke,
         topology::impact, topology::dependencies, topology::path, topology::neighborhood,
         topology::orphans, topology::groups,
+        targets::list, targets::show, targets::put, targets::delete, targets::states, targets::run,
+        credentials::list, credentials::show, credentials::put, credentials::delete, credentials::test,
     ),
     modifiers(&Ways),
     security(("token" = []), ("session" = [])),
@@ -39,6 +41,7 @@ use utoipa::{Modify, OpenApi};
         (name = "findings", description = "What a person should look at; nothing acts on it."),
         (name = "identity", description = "Which sightings are one item, why, and what people say about it."),
         (name = "agents", description = "Agents and how they join."),
+        (name = "targets", description = "What is read over the network, and with which credentials."),
         (name = "tokens", description = "Tokens for agents, people and programs."),
     )
 )]

@@ -3,6 +3,7 @@
 use super::{Refused, UplinkParts};
 use crate::ingest::sessions::{Order, Place};
 use crate::ingest::{Outcome, SubmitError};
+use crate::targets::Seat;
 use environment::RandomnessExt;
 use futures::future::BoxFuture;
 use futures::stream::{FuturesOrdered, Stream, StreamExt, unfold};
@@ -65,6 +66,8 @@ struct Open {
     agent: AgentId,
     site: Arc<str>,
     place: Place,
+    /// For an agent that can read targets.
+    seat: Option<Seat>,
     pending: FuturesOrdered<BoxFuture<'static, Done>>,
     pending_bytes: usize,
 }
@@ -72,6 +75,7 @@ struct Open {
 /// What happened next.
 enum Event {
     Order(Order),
+    Targets,
     Done(Done),
     Said(Result<Option<v1::AgentFrame>, Status>),
     Silence,
@@ -111,6 +115,11 @@ impl Session {
         };
         match open.next(&mut self.said).await {
             Event::Order(order) => self.obey(order),
+            Event::Targets => {
+                if let Some(seat) = &open.seat {
+                    self.ready.extend(seat.frames());
+                }
+            }
             Event::Done((bytes, done)) => {
                 open.pending_bytes = open.pending_bytes.saturating_sub(bytes);
                 self.answer(done);
@@ -191,7 +200,13 @@ impl Session {
                     open.pending.push_back(Box::pin(ask));
                 }
             }
-            Some(Said::Goodbye(_)) => self.finish().await,
+            Some(Said::TargetBeat(beat)) => open.beat(&self.parts, beat, &mut self.ready),
+            Some(Said::Goodbye(_)) => {
+                if let Some(seat) = &open.seat {
+                    seat.goodbye();
+                }
+                self.finish().await;
+            }
             Some(Said::Hello(_)) => {
                 self.refuse("PROTOCOL_VIOLATED", "a stream begins with one hello".to_owned());
             }
@@ -261,8 +276,10 @@ impl Session {
             window_bytes: u64::try_from(WINDOW_BYTES).unwrap_or(u64::MAX),
             beat_seconds: u32::try_from(BEAT.as_secs()).unwrap_or(u32::MAX),
         }));
+        let targets = self.parts.targets.as_ref();
         self.open = Some(Open {
             agent,
+            seat: targets.and_then(|targets| targets.join(agent, &admitted.site, &hello)),
             site: admitted.site.into(),
             place,
             pending: FuturesOrdered::new(),
@@ -279,11 +296,30 @@ impl Open {
         tokio::select! {
             biased;
             order = self.place.orders().next() => Event::Order(order),
+            () = wanted(&mut self.seat) => Event::Targets,
             Some(done) = self.pending.next(), if !self.pending.is_empty() => Event::Done(done),
             frame = tokio::time::timeout(SILENCE_MAX, said.message()), if is_open => match frame {
                 Ok(frame) => Event::Said(frame),
                 Err(_) => Event::Silence,
             },
+        }
+    }
+
+    /// What the agent says of its targets: it may go on reading them, and what did not change is confirmed.
+    fn beat(
+        &mut self,
+        parts: &UplinkParts,
+        mut beat: v1::TargetBeat,
+        ready: &mut VecDeque<Answer>,
+    ) {
+        let Some(seat) = &self.seat else { return };
+        ready.push_back(Answer::Lease(seat.beat(&mut beat)));
+        if !beat.confirmations.is_empty() {
+            let (ingest, agent) = (parts.ingest.clone(), self.agent);
+            let confirmations =
+                v1::Beat { confirmations: beat.confirmations, ..v1::Beat::default() };
+            let ask = async move { (0, ingest.confirm(agent, &confirmations).await) };
+            self.pending.push_back(Box::pin(ask));
         }
     }
 
@@ -300,6 +336,14 @@ impl Open {
         let (ingest, agent, site) = (parts.ingest.clone(), self.agent, Arc::clone(&self.site));
         let submit = async move { (bytes, ingest.submit(agent, site, batch).await) };
         self.pending.push_back(Box::pin(submit));
+    }
+}
+
+/// Returns once there is something to say of targets; never for an agent without.
+async fn wanted(seat: &mut Option<Seat>) {
+    match seat {
+        Some(seat) => seat.wanted().await,
+        None => std::future::pending().await,
     }
 }
 
