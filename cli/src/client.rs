@@ -164,7 +164,7 @@ impl Client {
 
 /// The path that an answer leads to: of this control plane's interface, never of another place.
 fn moved_to(parts: &http::response::Parts) -> Option<String> {
-    if parts.status != http::StatusCode::TEMPORARY_REDIRECT {
+    if parts.status != StatusCode::TEMPORARY_REDIRECT {
         return None;
     }
     let path = parts.headers.get(header::LOCATION)?.to_str().ok()?;
