@@ -4,8 +4,11 @@ use collector::Collector;
 use std::sync::OnceLock;
 
 /// Every collector.
-pub const COLLECTORS: &[&dyn Collector] =
-    &[&collector_host::HostCollector, &collector_snmp::SnmpCollector, &collector_sweep::SweepCollector];
+pub const COLLECTORS: &[&dyn Collector] = &[
+    &collector_host::HostCollector,
+    &collector_snmp::SnmpCollector,
+    &collector_sweep::SweepCollector,
+];
 
 /// What a program that contains the agent adds to them.
 static ADDED: OnceLock<Vec<&'static dyn Collector>> = OnceLock::new();

@@ -361,7 +361,12 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_a_failed_part_and_the_scope_is_partial() {
         let place = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let look = || {
             let mut seen = Vec::new();
             let mut run = Run::new(&mut seen);
@@ -395,7 +400,12 @@ mod tests {
     #[test]
     fn users_that_cannot_be_listed_or_are_too_many_leave_the_scope_partial() {
         let place = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: place.path().to_owned(),
+            remote: None,
+        };
         let look = || {
             let mut findings = Findings::default();
             let found = sockets(&target, &mut findings.troubles).len();

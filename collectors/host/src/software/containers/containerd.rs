@@ -410,7 +410,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn tree(folder: &tempfile::TempDir) -> Target {
-        Target { id: "t".into(), site: "s".into(), root: folder.path().to_owned() }
+        Target { id: "t".into(), site: "s".into(), root: folder.path().to_owned(), remote: None }
     }
 
     fn told(troubles: &Troubles) -> String {
