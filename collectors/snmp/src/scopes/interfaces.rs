@@ -73,7 +73,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
         view.failed(run, "ifTable", CoverageReason::LimitReached, why);
     }
     for seen in observe(&tables) {
-        run.saw(seen);
+        view.saw(run, seen);
     }
     view.coverage()
 }
