@@ -361,7 +361,12 @@ mod tests {
         std::fs::create_dir_all(&bundle).unwrap();
         std::fs::create_dir_all(tasks.join("moby/ccdd")).unwrap();
         std::fs::write(bundle.join("config.json"), r#"{"process":{"args":["/web","--x"]},"mounts":[{"type":"bind","source":"/a","destination":"/b"},{"type":"proc","source":"proc","destination":"/proc"}],"annotations":{"io.kubernetes.cri.container-name":"web","io.kubernetes.cri.sandbox-name":"shop-1","io.kubernetes.cri.image-name":"registry.example.org/web:1"}}"#).unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: folder.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: folder.path().to_owned(),
+            remote: None,
+        };
         let found = places(&target);
         assert_eq!(found.len(), 1);
         let (containers, _) = found[0].read(&target).unwrap();
@@ -377,7 +382,12 @@ mod tests {
     #[test]
     fn a_configuration_moves_the_folders() {
         let folder = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: folder.path().to_owned() };
+        let target = Target {
+            id: "t".into(),
+            site: "s".into(),
+            root: folder.path().to_owned(),
+            remote: None,
+        };
         assert_eq!(places(&target), []);
         std::fs::create_dir_all(folder.path().join("etc/containerd")).unwrap();
         std::fs::create_dir_all(folder.path().join("srv/c")).unwrap();
