@@ -11,6 +11,8 @@ use crate::memory::{self, Place, Remembered};
 use crate::session::{Failure, Session, Timing};
 use crate::table;
 use crate::usm::User;
+use crate::value::Value;
+use crate::vendors;
 use crate::walk::Tuning;
 use collector::{CollectError, Remote, Target};
 use environment::SystemRandomness;
@@ -29,8 +31,9 @@ const PROBE_TIME_MAX: Duration = Duration::from_secs(45);
 /// How often a probe is repeated: once, since most of them are wrong or lead nowhere.
 const PROBE_RETRIES: u32 = 1;
 
-/// `sysObjectID.0` (SNMPv2-MIB), which every agent has.
+/// `sysObjectID.0` and `sysDescr.0` (SNMPv2-MIB), which every agent has.
 const OBJECT_ID: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 2, 0];
+const DESCRIPTION: &[u32] = &[1, 3, 6, 1, 2, 1, 1, 1, 0];
 
 /// An open conversation.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ pub(crate) struct Found {
     pub credential: String,
     /// Where it answers.
     pub address: SocketAddr,
+    /// Whether it is a host, so that it and its parts are named accordingly in every scope.
+    pub is_host: bool,
     place: Place,
 }
 
@@ -141,15 +146,24 @@ pub(crate) async fn find(target: &Target, end: Instant) -> Result<Found, Collect
         let place = Place { address, access: memory::digest(&access) };
         let remembered = memory::recall(place);
         let tuning = remembered.tuning.limited_to(most);
-        if let Some(mut session) = search.try_one(&credential, access, place, remembered).await? {
+        let tried = search.try_one(&credential, access, place, remembered).await?;
+        if let Some((mut session, is_host)) = tried {
             session.end_at(end);
-            return Ok(Found { session, tuning, credential, address, place });
+            return Ok(Found { session, tuning, credential, address, is_host, place });
         }
     }
     if !search.is_alive && !has_user {
         search.is_alive = search.has_engine().await;
     }
     Err(search.failed())
+}
+
+/// Whether what says this of itself is a host.
+fn is_host(values: &[Option<Value>]) -> bool {
+    let value = |at: usize| values.get(at).and_then(Option::as_ref);
+    let object = value(0).and_then(Value::oid).unwrap_or_default();
+    let description = value(1).and_then(Value::text).unwrap_or_default();
+    vendors::product(object, &description).is_host
 }
 
 /// The search for a credential on one target.
@@ -179,7 +193,7 @@ impl Search<'_> {
         access: Access,
         place: Place,
         mut remembered: Remembered,
-    ) -> Result<Option<Session>, CollectError> {
+    ) -> Result<Option<(Session, bool)>, CollectError> {
         if remembered.silent_until.is_some_and(|until| Instant::now() < until) {
             self.reasons.push(format!("`{credential}`: it was silent some seconds ago"));
             return Ok(None);
@@ -188,10 +202,10 @@ impl Search<'_> {
         if let Some(engine) = remembered.engine.take() {
             session.remember(engine);
         }
-        match table::get(&mut session, &[OBJECT_ID]).await {
-            Ok(_) => {
+        match table::get(&mut session, &[OBJECT_ID, DESCRIPTION]).await {
+            Ok(values) => {
                 session.set_timing(self.timing);
-                return Ok(Some(session));
+                return Ok(Some((session, is_host(&values))));
             }
             Err(Failure::Network(error)) => return Err(unreachable(self.remote, error)),
             Err(failure) => {
@@ -212,9 +226,9 @@ impl Search<'_> {
     async fn has_engine(&mut self) -> bool {
         let nobody = User { name: Vec::new(), auth: None, privacy: None, context: Vec::new() };
         let Ok(mut session) = self.open(Access::User(nobody)).await else { return false };
-        // Nobody is let in; that the engine says so is enough.
-        let _ = table::get(&mut session, &[OBJECT_ID]).await;
-        session.engine().is_some()
+        // Nobody is let in as a rule; that the engine says so is enough.
+        let answered = table::get(&mut session, &[OBJECT_ID]).await.is_ok();
+        answered || session.engine().is_some()
     }
 
     fn failed(self) -> CollectError {

@@ -26,7 +26,7 @@ use model::classes::{
 };
 use std::time::Duration;
 
-/// The native key of the device or host itself.
+/// The native key of the device itself, as scopes name it; of a host see `View::saw`.
 pub(crate) const DEVICE: &str = "device";
 
 const MINUTE: Duration = Duration::from_secs(60);

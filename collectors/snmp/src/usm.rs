@@ -264,7 +264,8 @@ pub fn request(user: &User, engine: &Engine, now: Instant, request: &Request<'_>
     writer.octets(ber::OCTETS, &salt);
     let digest_octets = engine.keys.digest_octets();
     let behind_digest = writer.mark();
-    writer.octets(ber::OCTETS, &[0; 64].get(..digest_octets).unwrap_or_default()[..]);
+    let zeros = [0; 64];
+    writer.octets(ber::OCTETS, zeros.get(..digest_octets).unwrap_or_default());
     writer.octets(ber::OCTETS, &user.name);
     writer.integer(i64::from(time));
     writer.integer(i64::from(boots));

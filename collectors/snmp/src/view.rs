@@ -4,13 +4,25 @@
 //! the rest of its tables is not waited for.
 
 use crate::probe::Found;
+use crate::scopes::DEVICE;
 use crate::session::Failure;
 use crate::table::{self, Table};
 use crate::value::Value;
 use crate::walk::End;
 use collector::{Run, Target};
 use model::run::CoverageReason;
-use model::{Coverage, Realm};
+use model::{Coverage, Observation, Realm, RelationTarget};
+
+/// The native key of a host, in place of [`DEVICE`].
+const HOST: &str = "host";
+
+fn rename(key: &mut String) {
+    if let Some(rest) = key.strip_prefix(DEVICE)
+        && (rest.is_empty() || rest.starts_with('/'))
+    {
+        *key = format!("{HOST}{rest}");
+    }
+}
 
 /// A scope's view of its agent.
 #[derive(Debug)]
@@ -46,6 +58,22 @@ impl<'t> View<'t> {
     #[must_use]
     pub(crate) fn site(&self) -> Realm {
         Realm::site(&self.target.site)
+    }
+
+    /// Reports what was seen. Scopes speak of a device; of a host the same keys begin with [`HOST`], since one native
+    /// key is never of two classes, and what was taken for a device before an update of the rules is another thing.
+    pub(crate) fn saw(&self, run: &mut Run<'_>, mut seen: Observation) {
+        if self.found.is_host {
+            rename(&mut seen.native_key);
+            seen.within.iter_mut().for_each(rename);
+            for relation in &mut seen.relations {
+                if let RelationTarget::Native(key) = &mut relation.target {
+                    rename(key);
+                }
+            }
+            seen.relations.sort();
+        }
+        run.saw(seen);
     }
 
     /// Reads a table.

@@ -105,7 +105,7 @@ async fn ours(agents: &Agents, root: &'static [u32], walks: usize, at_once: usiz
             .map(|address| Ok(SocketAddr::new(address.parse::<IpAddr>()?, agents.port)))
             .collect::<Result<_>>()?,
     );
-    let clock = SystemClock::default();
+    let clock = SystemClock;
     let (cpu, begin) = (cpu_seconds(libc::RUSAGE_SELF)?, clock.monotonic());
     let next = Arc::new(AtomicUsize::new(0));
     let mut workers = JoinSet::new();
@@ -150,7 +150,7 @@ async fn peers(
     (walks, at_once): (usize, usize),
     each: usize,
 ) -> Result<Cost> {
-    let clock = SystemClock::default();
+    let clock = SystemClock;
     let (cpu, begin) = (cpu_seconds(libc::RUSAGE_CHILDREN)?, clock.monotonic());
     let mut running = JoinSet::new();
     for number in 0..walks {

@@ -43,7 +43,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
         let why = format!("there are more than {ADDRESSES_MAX} addresses");
         view.failed(run, BINDINGS.name, CoverageReason::LimitReached, why);
     }
-    found.into_iter().take(ADDRESSES_MAX).for_each(|seen| run.saw(seen));
+    found.into_iter().take(ADDRESSES_MAX).for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "learned addresses")
 }
 

@@ -39,7 +39,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
         let why = format!("there are more than {PARTS_MAX} parts");
         view.failed(run, PARTS.name, CoverageReason::LimitReached, why);
     }
-    found.into_iter().take(PARTS_MAX).for_each(|seen| run.saw(seen));
+    found.into_iter().take(PARTS_MAX).for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "components")
 }
 

@@ -58,7 +58,7 @@ pub(crate) async fn collect_vlans(view: &mut View<'_>, run: &mut Run<'_>) -> Cov
     let ports = Ports::read_with_bridge(view, run).await;
     let found = observe_vlans(&ports, &fixed, &current, &cisco);
     let count = found.len();
-    found.into_iter().for_each(|seen| run.saw(seen));
+    found.into_iter().for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "VLANs")
 }
 
@@ -138,7 +138,7 @@ pub(crate) async fn collect_entries(view: &mut View<'_>, run: &mut Run<'_>) -> C
         let why = format!("there are more than {ENTRIES_MAX} entries");
         view.failed(run, ENTRIES.name, CoverageReason::LimitReached, why);
     }
-    found.into_iter().take(ENTRIES_MAX).for_each(|seen| run.saw(seen));
+    found.into_iter().take(ENTRIES_MAX).for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "forwarding entries")
 }
 

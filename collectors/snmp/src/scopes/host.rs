@@ -38,7 +38,7 @@ pub(crate) async fn collect_storage(view: &mut View<'_>, run: &mut Run<'_>) -> C
     let systems = view.table(run, &FILE_SYSTEMS).await;
     let found = observe_storage(&storage, &systems);
     let count = found.len();
-    found.into_values().for_each(|seen| run.saw(seen));
+    found.into_values().for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "file systems")
 }
 
@@ -80,7 +80,7 @@ pub(crate) async fn collect_software(view: &mut View<'_>, run: &mut Run<'_>) -> 
         let why = format!("there are more than {PACKAGES_MAX} packages");
         view.failed(run, SOFTWARE.name, CoverageReason::LimitReached, why);
     }
-    found.into_values().take(PACKAGES_MAX).for_each(|seen| run.saw(seen));
+    found.into_values().take(PACKAGES_MAX).for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "installed software")
 }
 

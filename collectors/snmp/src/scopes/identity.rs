@@ -163,7 +163,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
     chassis(view, run, &mut known).await;
     known.load = load_of(&view.table(run, &PROCESSORS).await);
     for seen in observe(&known, view) {
-        run.saw(seen);
+        view.saw(run, seen);
     }
     run.progress("identity", 4, Some(4));
     view.coverage()
@@ -221,7 +221,7 @@ fn load_of(processors: &Table) -> Option<f64> {
 /// What the variables and tables mean.
 fn observe(known: &Known, view: &View<'_>) -> Vec<Observation> {
     let address = view.found.address.ip();
-    let mut seen = if known.product.is_host { host_of(known) } else { device_of(known, address) };
+    let mut seen = if view.found.is_host { host_of(known) } else { device_of(known, address) };
     for key in keys(known, view, address) {
         seen = seen.key(Some(key));
     }

@@ -73,7 +73,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
         view.failed(run, "ifTable", CoverageReason::LimitReached, why);
     }
     for seen in observe(&tables) {
-        run.saw(seen);
+        view.saw(run, seen);
     }
     view.coverage()
 }
@@ -177,7 +177,7 @@ fn type_name(kind: u64) -> &'static str {
         6 | 7 | 26 | 62 | 69 | 117 | 71 | 56 | 39 => "physical",
         24 => "loopback",
         131 | 150 | 77 => "tunnel",
-        135 | 136 | 137 => "vlan",
+        135..=137 => "vlan",
         161 => "bond",
         209 => "bridge",
         _ => "virtual",
@@ -371,6 +371,6 @@ mod tests {
             speed(&[(5, u64::from(u32::MAX))], &[(15, 10_000)]),
             Some(model::Value::Integer(10_000_000_000))
         );
-        assert_eq!(speed(&[(5, 100)], &[(15, u64::MAX)]).is_some(), true);
+        assert!(speed(&[(5, 100)], &[(15, u64::MAX)]).is_some());
     }
 }

@@ -129,10 +129,10 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
     let managed = view.table(run, &MANAGED).await;
     let site = view.site();
     for seen in observe_lldp(&ports, &local, &remote, &addresses_of(&managed), &site) {
-        run.saw(seen);
+        view.saw(run, seen);
     }
     for seen in observe_cdp(&ports, &cdp, &site) {
-        run.saw(seen);
+        view.saw(run, seen);
     }
     view.coverage()
 }

@@ -25,7 +25,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
     let ospf = view.table(run, &OSPF).await;
     let found = observe(&bgp, &ospf, &view.site());
     let count = found.len();
-    found.into_iter().for_each(|seen| run.saw(seen));
+    found.into_iter().for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "peers by BGP or OSPF")
 }
 

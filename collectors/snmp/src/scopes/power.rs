@@ -33,7 +33,7 @@ pub(crate) async fn collect_batteries(view: &mut View<'_>, run: &mut Run<'_>) ->
         return view.coverage_of(0, "battery");
     }
     let outputs = view.table(run, &OUTPUTS).await;
-    run.saw(observe_battery(&values, &outputs));
+    view.saw(run, observe_battery(&values, &outputs));
     view.coverage()
 }
 
@@ -65,7 +65,7 @@ pub(crate) async fn collect_supplies(view: &mut View<'_>, run: &mut Run<'_>) -> 
     let supplies = view.table(run, &SUPPLIES).await;
     let found = observe_supplies(&supplies);
     let count = found.len();
-    found.into_iter().for_each(|seen| run.saw(seen));
+    found.into_iter().for_each(|seen| view.saw(run, seen));
     view.coverage_of(count, "supplies of a printer")
 }
 

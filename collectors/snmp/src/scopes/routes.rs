@@ -64,7 +64,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
     }
     let ports = Ports::read(view, run).await;
     let found = observe(&ports, &routes);
-    found.into_values().take(ROUTES_MAX).for_each(|seen| run.saw(seen));
+    found.into_values().take(ROUTES_MAX).for_each(|seen| view.saw(run, seen));
     view.coverage()
 }
 

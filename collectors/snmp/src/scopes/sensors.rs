@@ -33,7 +33,7 @@ pub(crate) async fn collect(view: &mut View<'_>, run: &mut Run<'_>) -> Coverage 
     }
     let places = view.table(run, &PLACES).await;
     for seen in observe(&sensors, &places) {
-        run.saw(seen);
+        view.saw(run, seen);
     }
     view.coverage()
 }

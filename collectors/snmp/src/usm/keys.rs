@@ -282,12 +282,16 @@ impl LocalKeys {
         if *protocol == PrivacyProtocol::Des {
             let salt = des_salt(boots, counter);
             content.resize(content.len().next_multiple_of(8), 0);
-            if let Some((key, vector)) = des_parts(key, salt)
-                && let Ok(cipher) = cbc::Encryptor::<des::Des>::new_from_slices(key, &vector)
-            {
-                let length = content.len();
-                // A whole number of blocks was made above.
-                let _ = cipher.encrypt_padded_mut::<NoPadding>(content, length);
+            let cipher = des_parts(key, salt).and_then(|(key, vector)| {
+                cbc::Encryptor::<des::Des>::new_from_slices(key, &vector).ok()
+            });
+            let length = content.len();
+            let is_done = cipher.is_some_and(|cipher| {
+                cipher.encrypt_padded_mut::<NoPadding>(content, length).is_ok()
+            });
+            if !is_done {
+                // It cannot fail with a key and a length of these sizes; plain text never leaves.
+                content.fill(0);
             }
             return salt;
         }
@@ -366,8 +370,10 @@ fn cfb_encrypt<C>(key: &[u8], vector: &[u8], content: &mut [u8])
 where
     C: BlockEncryptMut + aes::cipher::BlockCipher + aes::cipher::KeyInit,
 {
-    if let Ok(cipher) = cfb_mode::Encryptor::<C>::new_from_slices(key, vector) {
-        cipher.encrypt(content);
+    match cfb_mode::Encryptor::<C>::new_from_slices(key, vector) {
+        Ok(cipher) => cipher.encrypt(content),
+        // It cannot fail with a key of this length; plain text never leaves.
+        Err(_) => content.fill(0),
     }
 }
 

@@ -1,3 +1,5 @@
+//! Messages at every level, changed, recorded and weakened ones among them.
+
 use super::keys::{AuthProtocol, PrivacyProtocol};
 use super::*;
 use proptest::prelude::*;
@@ -121,7 +123,7 @@ proptest! {
             }
         }
         let now = engine.at;
-        let _ = open(&mut bytes, &user, Some(&mut engine), now, |_| true);
-        let _ = open(&mut bytes, &user, None, now, |_| true);
+        drop(open(&mut bytes, &user, Some(&mut engine), now, |_| true));
+        drop(open(&mut bytes, &user, None, now, |_| true));
     }
 }

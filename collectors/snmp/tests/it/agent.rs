@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// What an agent does wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Manner {
+pub(crate) enum Manner {
     /// Nothing.
     Honest,
     /// It answers with request numbers of its own.
@@ -38,12 +38,15 @@ pub enum Manner {
     Dies(usize),
 }
 
-/// Variables by their identifiers: type and content.
-pub type Variables = BTreeMap<Vec<u32>, (u8, Vec<u8>)>;
+/// A value: its type and content.
+type Encoded = (u8, Vec<u8>);
+
+/// Variables by their identifiers.
+pub(crate) type Variables = BTreeMap<Vec<u32>, Encoded>;
 
 /// A running agent.
 #[derive(Debug)]
-pub struct Agent {
+pub(crate) struct Agent {
     pub address: SocketAddr,
     pub requests: Arc<AtomicUsize>,
     task: JoinHandle<()>,
@@ -57,7 +60,7 @@ impl Drop for Agent {
 
 impl Agent {
     /// Starts an agent on a free port.
-    pub async fn start(variables: Variables, manner: Manner) -> Self {
+    pub(crate) async fn start(variables: Variables, manner: Manner) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let address = socket.local_addr().unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
@@ -117,7 +120,7 @@ fn answer(
 ) -> Vec<u8> {
     let names: Vec<Vec<u32>> =
         pdu.variables.flatten().map(|(name, _)| oid::numbers(name)).collect();
-    let mut found: Vec<(Vec<u32>, (u8, Vec<u8>))> = Vec::new();
+    let mut found: Vec<(Vec<u32>, Encoded)> = Vec::new();
     let mut error = (0, 0);
     let after = |name: &Vec<u32>| {
         let range = (Bound::Excluded(name.clone()), Bound::Unbounded);
@@ -160,12 +163,7 @@ fn answer(
     written(version, id, error, &found)
 }
 
-fn written(
-    version: i64,
-    id: i64,
-    error: (i64, i64),
-    found: &[(Vec<u32>, (u8, Vec<u8>))],
-) -> Vec<u8> {
+fn written(version: i64, id: i64, error: (i64, i64), found: &[(Vec<u32>, Encoded)]) -> Vec<u8> {
     let mut writer = Writer::new();
     for (name, (tag, content)) in found.iter().rev() {
         let mark = writer.mark();
@@ -186,11 +184,11 @@ fn written(
 
 /// Reads a recording: a line for each variable, `identifier|type|value`, octets in hexadecimal where the type ends
 /// in `x`.
-pub fn recording(text: &str) -> Variables {
+pub(crate) fn recording(text: &str) -> Variables {
     text.lines().filter(|line| !line.trim().is_empty()).map(variable).collect()
 }
 
-fn variable(line: &str) -> (Vec<u32>, (u8, Vec<u8>)) {
+fn variable(line: &str) -> (Vec<u32>, Encoded) {
     let mut parts = line.splitn(3, '|');
     let (name, kind, value) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
     let name = numbers(name);

@@ -1,4 +1,10 @@
 //! The collector against agents that answer from recordings, honest ones and others.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test ends where it fails"
+)]
 
 mod agent;
 mod manners;
