@@ -15,7 +15,11 @@ const BINARY: &str = env!("CARGO_BIN_EXE_bench-sweep");
 fn inside(lab: &Lab, program: &[&str]) -> Result<String> {
     let output = Command::new("ip").args(lab.inside()).args(program).output()?;
     let text = String::from_utf8(output.stdout)?;
-    anyhow::ensure!(output.status.success(), "{program:?}: {}", String::from_utf8_lossy(&output.stderr));
+    anyhow::ensure!(
+        output.status.success(),
+        "{program:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     Ok(text)
 }
 
@@ -36,7 +40,8 @@ async fn sweep_of_a_lossy_network_finds_every_open_port_and_the_slow_host() -> R
     let address = format!("10.96.1.0/26,{}", network_lab::SLOW_HOST);
     let found = own(&lab, "sweep", &address, &["profile=top_ports", "ports=top100"])?;
     let open = texts(&found["open"]);
-    let mut wanted = BTreeSet::from([format!("{} {}", network_lab::REAL_HOST, network_lab::REAL_PORT)]);
+    let mut wanted =
+        BTreeSet::from([format!("{} {}", network_lab::REAL_HOST, network_lab::REAL_PORT)]);
     for last in 0..64 {
         wanted.extend(network_lab::OPEN.map(|port| format!("10.96.1.{last} {port}")));
     }
@@ -57,22 +62,36 @@ async fn sweep_has_the_same_answers_as_nmap() -> Result<()> {
     let file = format!("nmap_file={}", file.display());
     // Our own reader of nmap's report, so that both are held against each other in one form.
     let theirs = own(&lab, "collect", "10.96.1.0/28", &[&file])?;
-    let ours = own(&lab, "sweep", "10.96.1.0/28", &["profile=top_ports", &format!("ports={ports}")])?;
+    let ours =
+        own(&lab, "sweep", "10.96.1.0/28", &["profile=top_ports", &format!("ports={ports}")])?;
     let listeners: BTreeSet<String> = theirs["observations"]
         .as_array()
         .context("no observations")?
         .iter()
         .filter(|seen| seen["class"] == "listening_endpoint")
-        .map(|seen| format!("{} {}", seen["facts"]["address"].as_str().unwrap_or_default(), seen["facts"]["port"].as_str().unwrap_or_default()))
+        .map(|seen| {
+            format!(
+                "{} {}",
+                seen["facts"]["address"].as_str().unwrap_or_default(),
+                seen["facts"]["port"].as_str().unwrap_or_default()
+            )
+        })
         .collect();
     assert_eq!(texts(&ours["open"]), listeners);
     assert_eq!(listeners.len(), 33);
     assert_eq!(theirs["coverage"], "complete");
-    let engine = own(&lab, "collect", "10.96.1.7", &["engine=nmap", &format!("ports={ports}"), "profile=services"])?;
+    let engine = own(
+        &lab,
+        "collect",
+        "10.96.1.7",
+        &["engine=nmap", &format!("ports={ports}"), "profile=services"],
+    )?;
     assert_eq!(texts(&engine["complaints"]), BTreeSet::new());
-    let ssh = engine["observations"].as_array().context("no observations")?.iter().any(|seen| {
-        seen["facts"]["port"] == "22" && seen["facts"]["product"] == "OpenSSH"
-    });
+    let ssh = engine["observations"]
+        .as_array()
+        .context("no observations")?
+        .iter()
+        .any(|seen| seen["facts"]["port"] == "22" && seen["facts"]["product"] == "OpenSSH");
     assert!(ssh, "{engine}");
     Ok(())
 }

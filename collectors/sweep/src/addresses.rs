@@ -26,7 +26,9 @@ pub enum InvalidAddresses {
     #[error("no address is named; write a prefix such as 192.0.2.0/24")]
     Empty,
     /// A part is no address, prefix or range.
-    #[error("`{part}` is no address, prefix or range; write 192.0.2.7, 192.0.2.0/24 or 192.0.2.10-20")]
+    #[error(
+        "`{part}` is no address, prefix or range; write 192.0.2.7, 192.0.2.0/24 or 192.0.2.10-20"
+    )]
     Unreadable {
         /// What was written, cut.
         part: String,
@@ -119,7 +121,8 @@ impl Addresses {
             ranges = left;
         }
         let found = Self { ranges };
-        let count = found.ranges.iter().fold(0_u128, |sum, range| sum.saturating_add(range.count()));
+        let count =
+            found.ranges.iter().fold(0_u128, |sum, range| sum.saturating_add(range.count()));
         match usize::try_from(count) {
             Ok(0) => Err(InvalidAddresses::Empty),
             Ok(count) if count <= ADDRESSES_MAX => Ok(found),
@@ -178,8 +181,7 @@ fn ranges(text: &str) -> Result<Vec<Range>, InvalidAddresses> {
             return Err(InvalidAddresses::TooLong);
         }
         let cut = || part.chars().take(64).filter(|letter| !letter.is_control()).collect();
-        let range =
-            range(part).ok_or_else(|| InvalidAddresses::Unreadable { part: cut() })?;
+        let range = range(part).ok_or_else(|| InvalidAddresses::Unreadable { part: cut() })?;
         let ends = [address(range.is_v6, range.first), address(range.is_v6, range.last)];
         if ends.into_iter().flatten().any(is_no_host) {
             return Err(InvalidAddresses::NotOfHosts { part: cut() });
@@ -195,7 +197,7 @@ fn is_no_host(address: IpAddr) -> bool {
         IpAddr::V4(four) => {
             let [first, ..] = four.octets();
             first == 0 || first >= 224
-        },
+        }
         IpAddr::V6(six) => six.is_multicast() || six.is_unspecified(),
     }
 }
@@ -265,7 +267,10 @@ mod tests {
 
     #[test]
     fn prefixes_ranges_and_lists_give_each_address_once_and_in_order() {
-        assert_eq!(listed("192.0.2.9/30", ""), ["192.0.2.8", "192.0.2.9", "192.0.2.10", "192.0.2.11"]);
+        assert_eq!(
+            listed("192.0.2.9/30", ""),
+            ["192.0.2.8", "192.0.2.9", "192.0.2.10", "192.0.2.11"]
+        );
         assert_eq!(listed("192.0.2.9-11, 192.0.2.10 192.0.2.3", "").len(), 4);
         assert_eq!(listed("192.0.2.0-192.0.3.1", "").len(), 258);
         assert_eq!(listed("2001:db8::fe-2001:db8::101", "").len(), 4);

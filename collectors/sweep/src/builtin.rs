@@ -32,7 +32,8 @@ pub(crate) async fn collect(
     options: &Options,
     run: &mut Run<'_>,
 ) -> Result<Coverage, CollectError> {
-    let unreachable = |source: io::Error| CollectError::Unreachable { target: target.id.clone(), source };
+    let unreachable =
+        |source: io::Error| CollectError::Unreachable { target: target.id.clone(), source };
     let mut swept = {
         let run = &mut *run;
         let mut progress = |at: &str, done: usize, total: usize| told(run, at, done, total);
@@ -178,15 +179,21 @@ fn coverage(swept: &Swept, phantoms: usize, is_cut: bool, run: &mut Run<'_>) -> 
         return Coverage::partial(CoverageReason::LimitReached, detail);
     }
     if swept.unasked > 0 {
-        let detail = format!("{} packets could not be sent; look at the routes and the firewall of the agent's host", swept.unasked);
+        let detail = format!(
+            "{} packets could not be sent; look at the routes and the firewall of the agent's host",
+            swept.unasked
+        );
         return Coverage::partial(CoverageReason::Unreachable, detail);
     }
     if swept.echo_refused.is_some() {
-        let detail = "ICMP echoes may not be sent; let the agent's group into net.ipv4.ping_group_range";
+        let detail =
+            "ICMP echoes may not be sent; let the agent's group into net.ipv4.ping_group_range";
         return Coverage::partial(CoverageReason::PermissionDenied, detail);
     }
     if phantoms > 0 {
-        let detail = format!("something answers for others in {phantoms} places; what is behind it was not seen");
+        let detail = format!(
+            "something answers for others in {phantoms} places; what is behind it was not seen"
+        );
         return Coverage::partial(CoverageReason::Malformed, detail);
     }
     Coverage::complete()

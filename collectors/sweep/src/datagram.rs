@@ -63,12 +63,14 @@ pub(crate) async fn ask(
     if hosts.is_empty() {
         return Ok(said);
     }
-    let any: SocketAddr = if is_v6 { "[::]:0" } else { "0.0.0.0:0" }.parse().unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)));
+    let any: SocketAddr = if is_v6 { "[::]:0" } else { "0.0.0.0:0" }
+        .parse()
+        .unwrap_or_else(|_| SocketAddr::from(([0; 4], 0)));
     let socket = UdpSocket::bind(any).await?;
-    let questions =
-        [(5353, mdns::question()), (137, netbios::question()), (161, snmp::question())];
+    let questions = [(5353, mdns::question()), (137, netbios::question()), (161, snmp::question())];
     let mut replies_left = hosts.len().saturating_mul(REPLIES_PER_HOST);
-    let pause = Duration::from_secs(1) * u32::try_from(SENT_AT_ONCE).unwrap_or(1) / pace.rate.max(1);
+    let pause =
+        Duration::from_secs(1) * u32::try_from(SENT_AT_ONCE).unwrap_or(1) / pace.rate.max(1);
     let mut sent = 0;
     for _ in 0..TIMES {
         for (port, question) in &questions {

@@ -55,11 +55,8 @@ impl EchoSocket {
     /// # Errors
     /// When neither is permitted.
     pub(crate) fn open(is_v6: bool) -> io::Result<Self> {
-        let (domain, protocol) = if is_v6 {
-            (Domain::IPV6, Protocol::ICMPV6)
-        } else {
-            (Domain::IPV4, Protocol::ICMPV4)
-        };
+        let (domain, protocol) =
+            if is_v6 { (Domain::IPV6, Protocol::ICMPV6) } else { (Domain::IPV4, Protocol::ICMPV4) };
         let socket = Socket::new(domain, Type::DGRAM, Some(protocol))
             .or_else(|_| Socket::new(domain, Type::RAW, Some(protocol)))?;
         socket.set_nonblocking(true)?;
@@ -231,7 +228,9 @@ impl<'a> Rounds<'a> {
         for _ in 0..self.echoing.addresses.len().saturating_mul(AGAIN.len()).max(SENT_AT_ONCE) {
             let Ok((length, from)) = self.socket.socket.recv_from(&mut buffer) else { return };
             let bytes = buffer.get(..length).unwrap_or_default();
-            let Some((place, round)) = reply(bytes, self.cookie, self.socket.is_v6) else { continue };
+            let Some((place, round)) = reply(bytes, self.cookie, self.socket.is_v6) else {
+                continue;
+            };
             if self.echoing.addresses.get(place) != Some(&from.ip().to_canonical()) {
                 continue;
             }

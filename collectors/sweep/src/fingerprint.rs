@@ -34,7 +34,9 @@ struct File {
 
 static RULES: LazyLock<Vec<Rule>> = LazyLock::new(|| {
     // A test reads the same text; if it could not be read, nothing would be recognized.
-    toml::from_str::<File>(include_str!("data/services.toml")).map(|file| file.rule).unwrap_or_default()
+    toml::from_str::<File>(include_str!("data/services.toml"))
+        .map(|file| file.rule)
+        .unwrap_or_default()
 });
 
 /// What a service is, as far as it said.
@@ -74,8 +76,9 @@ pub(crate) fn recognize(banner: &[u8]) -> Recognized {
 }
 
 fn version_at(text: &str) -> Option<String> {
-    let is_version =
-        |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | '+' | '~');
+    let is_version = |letter: char| {
+        letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | '_' | '+' | '~')
+    };
     let version: String =
         text.chars().take_while(|letter| is_version(*letter)).take(VERSION_LENGTH_MAX).collect();
     version.starts_with(|letter: char| letter.is_ascii_digit()).then_some(version)
@@ -145,7 +148,10 @@ mod tests {
     fn mysql_and_mariadb_are_told_apart_by_their_greeting() {
         let greeting = |version: &[u8]| [&[0x4a, 0, 0, 0, 10], version, &[0; 40]].concat();
         let mysql = recognize(&greeting(b"8.0.36\0"));
-        assert_eq!((mysql.product.as_deref(), mysql.version.as_deref()), (Some("MySQL"), Some("8.0.36")));
+        assert_eq!(
+            (mysql.product.as_deref(), mysql.version.as_deref()),
+            (Some("MySQL"), Some("8.0.36"))
+        );
         let maria = recognize(&greeting(b"5.5.5-10.11.6-MariaDB-0+deb12u1\0"));
         assert_eq!(maria.product.as_deref(), Some("MariaDB"));
         assert_eq!(maria.version.as_deref(), Some("10.11.6"));

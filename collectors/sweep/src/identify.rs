@@ -40,14 +40,14 @@ const TLS_PORTS: &[u16] = &[
 
 /// Ports on which the client speaks HTTP first, so that waiting for a banner is lost time.
 const HTTP_PORTS: &[u16] = &[
-    80, 81, 591, 631, 3000, 5000, 5601, 5985, 5988, 8000, 8001, 8006, 8008, 8080, 8081, 8086, 8088, 8090,
-    8123, 8161, 8180, 8500, 8888, 9000, 9090, 9091, 9104, 9200, 10000, 15672, 16992,
+    80, 81, 591, 631, 3000, 5000, 5601, 5985, 5988, 8000, 8001, 8006, 8008, 8080, 8081, 8086, 8088,
+    8090, 8123, 8161, 8180, 8500, 8888, 9000, 9090, 9091, 9104, 9200, 10000, 15672, 16992,
 ];
 
 /// Ports of devices that take what they are sent for what they are to print or to do.
 const NEVER_WRITTEN: &[u16] = &[
-    102, 502, 515, 789, 1911, 1962, 2404, 2455, 4911, 5006, 5007, 5094, 9100, 9101, 9102, 9103, 9600,
-    18245, 20000, 20547, 34962, 34963, 34964, 44818, 47808,
+    102, 502, 515, 789, 1911, 1962, 2404, 2455, 4911, 5006, 5007, 5094, 9100, 9101, 9102, 9103,
+    9600, 18245, 20000, 20547, 34962, 34963, 34964, 44818, 47808,
 ];
 
 /// What a port turned out to be.
@@ -93,7 +93,11 @@ pub(crate) async fn look(at: OpenPort) -> Service {
         }
     }
     let banner = text::printable(&first, BANNER_LENGTH_MAX);
-    Service { recognized, banner: Some(banner).filter(|line| !line.is_empty()), ..Service::default() }
+    Service {
+        recognized,
+        banner: Some(banner).filter(|line| !line.is_empty()),
+        ..Service::default()
+    }
 }
 
 /// Whether a web server complains that it was not spoken to in TLS.

@@ -57,8 +57,11 @@ mod linux {
     const BUFFER_BYTES: usize = 64 << 10;
 
     pub(super) fn dump(family: i32, found: &mut HashMap<IpAddr, String>) -> io::Result<()> {
-        let socket =
-            Socket::new(Domain::from(libc::AF_NETLINK), Type::RAW, Some(Protocol::from(libc::NETLINK_ROUTE)))?;
+        let socket = Socket::new(
+            Domain::from(libc::AF_NETLINK),
+            Type::RAW,
+            Some(Protocol::from(libc::NETLINK_ROUTE)),
+        )?;
         socket.set_read_timeout(Some(Duration::from_secs(2)))?;
         let length = u32::try_from(HEADER_BYTES + BODY_BYTES).unwrap_or_default();
         let mut question = length.to_ne_bytes().to_vec();
@@ -111,10 +114,17 @@ mod linux {
             let length = usize::from(length);
             let Some(value) = rest.get(4..length) else { break };
             match (kind, value.len()) {
-                (ADDRESS, 4) => address = value.first_chunk().map(|at: &[u8; 4]| IpAddr::from(Ipv4Addr::from(*at))),
-                (ADDRESS, 16) => address = value.first_chunk().map(|at: &[u8; 16]| IpAddr::from(Ipv6Addr::from(*at))),
+                (ADDRESS, 4) => {
+                    address =
+                        value.first_chunk().map(|at: &[u8; 4]| IpAddr::from(Ipv4Addr::from(*at)))
+                }
+                (ADDRESS, 16) => {
+                    address =
+                        value.first_chunk().map(|at: &[u8; 16]| IpAddr::from(Ipv6Addr::from(*at)))
+                }
                 (HARDWARE_ADDRESS, 6) if value != [0; 6] => {
-                    let octets: Vec<String> = value.iter().map(|octet| format!("{octet:02x}")).collect();
+                    let octets: Vec<String> =
+                        value.iter().map(|octet| format!("{octet:02x}")).collect();
                     hardware = Some(octets.join(":"));
                 }
                 _ => {}

@@ -26,7 +26,13 @@ const fn arguments(profile: Profile) -> &'static [&'static str] {
         Profile::TopPorts => &[],
         Profile::Services => &["-sV", "--version-light"],
         Profile::Os => &["-sV", "--version-light", "-O", "--osscan-limit"],
-        Profile::SafeScripts => &["-sV", "--version-light", "-O", "--osscan-limit", "--script=safe and not (broadcast or external or dos or intrusive)"],
+        Profile::SafeScripts => &[
+            "-sV",
+            "--version-light",
+            "-O",
+            "--osscan-limit",
+            "--script=safe and not (broadcast or external or dos or intrusive)",
+        ],
     }
 }
 
@@ -57,7 +63,8 @@ pub(crate) async fn sweep(
     options: &Options,
     run: &mut Run<'_>,
 ) -> Result<Coverage, CollectError> {
-    let unreachable = |source: io::Error| CollectError::Unreachable { target: target.id.clone(), source };
+    let unreachable =
+        |source: io::Error| CollectError::Unreachable { target: target.id.clone(), source };
     let mut command = Command::new("nmap");
     command.args(command_line(options)).kill_on_drop(true);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -87,12 +94,18 @@ pub(crate) async fn sweep(
     }
     if !status.success() {
         run.failed("nmap", format!("ended with {status}: {said}"));
-        coverage = Coverage::partial(CoverageReason::Malformed, format!("nmap ended with {status}: {said}"));
+        coverage = Coverage::partial(
+            CoverageReason::Malformed,
+            format!("nmap ended with {status}: {said}"),
+        );
     }
     Ok(coverage)
 }
 
-async fn name_addresses(mut stdin: tokio::process::ChildStdin, options: &Options) -> io::Result<()> {
+async fn name_addresses(
+    mut stdin: tokio::process::ChildStdin,
+    options: &Options,
+) -> io::Result<()> {
     use tokio::io::AsyncWriteExt;
     /// Addresses that are written at once.
     const AT_ONCE: usize = 1024;
@@ -124,7 +137,9 @@ pub(crate) async fn import(
 ) -> Result<Coverage, CollectError> {
     let unusable = |error: io::Error| CollectError::Misconfigured {
         target: target.id.clone(),
-        what: format!("the report `{path}` cannot be read: {error}; name a file of `nmap -oX` on the agent's host"),
+        what: format!(
+            "the report `{path}` cannot be read: {error}; name a file of `nmap -oX` on the agent's host"
+        ),
     };
     let file = tokio::fs::File::open(path).await.map_err(unusable)?;
     let kind = file.metadata().await.map_err(unusable)?;
@@ -159,7 +174,10 @@ async fn read(
         xml::read(report, &mut each).await
     };
     if foreign > 0 {
-        run.failed("hosts of the report", format!("{foreign} have addresses that the target does not name"));
+        run.failed(
+            "hosts of the report",
+            format!("{foreign} have addresses that the target does not name"),
+        );
     }
     match end {
         Ok(true) if run.is_cut() => Ok(Coverage::partial(
@@ -169,7 +187,10 @@ async fn read(
         Ok(true) => Ok(Coverage::complete()),
         Ok(false) => {
             run.failed("nmap's report", "it ends before nmap had finished");
-            Ok(Coverage::partial(CoverageReason::Malformed, "nmap's report ends before it had finished"))
+            Ok(Coverage::partial(
+                CoverageReason::Malformed,
+                "nmap's report ends before it had finished",
+            ))
         }
         Err(error) if count > 0 => {
             run.failed("nmap's report", &error);

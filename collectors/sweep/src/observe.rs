@@ -74,7 +74,9 @@ fn names(host: &Host) -> Vec<String> {
     });
     let certified = certified.filter_map(|name| text::host_name(name));
     let mut all: Vec<String> = Vec::new();
-    for name in host.names.iter().cloned().chain(names.iter().cloned()).chain(netbios).chain(certified) {
+    for name in
+        host.names.iter().cloned().chain(names.iter().cloned()).chain(netbios).chain(certified)
+    {
         if all.len() < NAMES_MAX && !all.contains(&name) {
             all.push(name);
         }

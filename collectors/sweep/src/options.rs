@@ -133,11 +133,13 @@ impl Options {
     pub fn of(target: &Target) -> Result<Self, CollectError> {
         let wrong = |what: String| CollectError::Misconfigured { target: target.id.clone(), what };
         let Some(remote) = &target.remote else {
-            return Err(wrong("a sweep needs addresses; write a prefix such as 192.0.2.0/24".into()));
+            return Err(wrong(
+                "a sweep needs addresses; write a prefix such as 192.0.2.0/24".into(),
+            ));
         };
         let excluded = remote.option("exclude").unwrap_or_default();
-        let addresses =
-            Addresses::parse(&remote.address, excluded).map_err(|error| wrong(error.to_string()))?;
+        let addresses = Addresses::parse(&remote.address, excluded)
+            .map_err(|error| wrong(error.to_string()))?;
         let engine = match (remote.option("nmap_file"), remote.option("engine")) {
             (Some(file), _) => Engine::File(file.to_owned()),
             (None, None | Some("builtin")) => Engine::Builtin,
@@ -178,7 +180,9 @@ fn profile(text: Option<&str>, engine: &Engine) -> Result<Profile, String> {
         (Some("os" | "safe_scripts"), _) => {
             Err("the profiles `os` and `safe_scripts` need `engine` to be `nmap`".to_owned())
         }
-        _ => Err("`profile` is `discovery`, `top_ports`, `services`, `os` or `safe_scripts`".into()),
+        _ => {
+            Err("`profile` is `discovery`, `top_ports`, `services`, `os` or `safe_scripts`".into())
+        }
     }
 }
 

@@ -102,8 +102,10 @@ pub(crate) fn fold_alike(
             continue;
         }
         let Some(pattern) = common_pattern(hosts, &addresses) else { continue };
-        let alike: Vec<IpAddr> =
-            addresses.into_iter().filter(|at| pattern_of(hosts, *at).as_ref() == Some(&pattern)).collect();
+        let alike: Vec<IpAddr> = addresses
+            .into_iter()
+            .filter(|at| pattern_of(hosts, *at).as_ref() == Some(&pattern))
+            .collect();
         let is_common = alike.len() * SHARE.1 >= asked * SHARE.0;
         if !is_common || !(has_edges(&alike) || pattern.mac.is_some()) {
             continue;

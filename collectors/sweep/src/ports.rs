@@ -24,7 +24,10 @@ static RANKED: LazyLock<Vec<(u16, &'static str)>> = LazyLock::new(|| {
 
 /// Why ports cannot be asked for.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{part}` is no port; write 22,80,8000-8100, or top followed by a number up to {}", top_max())]
+#[error(
+    "`{part}` is no port; write 22,80,8000-8100, or top followed by a number up to {}",
+    top_max()
+)]
 pub struct InvalidPorts {
     part: String,
 }

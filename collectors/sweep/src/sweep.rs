@@ -213,11 +213,8 @@ fn start_asking(
     let threads = (count / QUESTIONS_OF_A_THREAD + 1).min(THREADS_MAX).min(processors);
     let threads = if pace.is_fragile { 1 } else { threads };
     let share = u32::try_from(threads).unwrap_or(1);
-    let by_address: HashMap<IpAddr, usize> = asked
-        .places
-        .iter()
-        .filter_map(|place| Some((*asked.block.get(*place)?, *place)))
-        .collect();
+    let by_address: HashMap<IpAddr, usize> =
+        asked.places.iter().filter_map(|place| Some((*asked.block.get(*place)?, *place))).collect();
     let by_address = Arc::new(by_address);
     let places: Arc<[usize]> = asked.places.into();
     for thread in 0..threads {

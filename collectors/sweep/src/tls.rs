@@ -68,9 +68,8 @@ pub(crate) fn greeting(random: &[u8; 32]) -> Vec<u8> {
     // Curves, point formats and signature algorithms (RFC 8422, RFC 5246): without them some servers refuse.
     extensions.extend(extension(10, &words(&[0x001d, 0x0017, 0x0018, 0x0019])));
     extensions.extend(extension(11, &[1, 0]));
-    let signatures = [
-        0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201,
-    ];
+    let signatures =
+        [0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601, 0x0203, 0x0201];
     extensions.extend(extension(13, &words(&signatures)));
     extensions.extend(extension(0xff01, &[0]));
     body.extend(with_length_16(&extensions));

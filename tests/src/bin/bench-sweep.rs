@@ -61,7 +61,8 @@ fn target(address: &str, options: &[String]) -> Result<Target> {
         Ok((name.to_owned(), value.to_owned()))
     };
     let options = options.iter().map(pair).collect::<Result<_>>()?;
-    let remote = Remote { address: address.to_owned(), port: None, options, credentials: Vec::new() };
+    let remote =
+        Remote { address: address.to_owned(), port: None, options, credentials: Vec::new() };
     Ok(Target::remote("lab", "lab", remote))
 }
 

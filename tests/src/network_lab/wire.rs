@@ -28,7 +28,8 @@ const PACKET_BYTES_MAX: usize = 2048;
 pub fn run() -> Result<()> {
     let (near, far) = (open(NEAR)?, open(FAR)?);
     println!("ready");
-    let threads = [(near.try_clone()?, far.try_clone()?), (far, near)].map(|(from, to)| carry(from, to));
+    let threads =
+        [(near.try_clone()?, far.try_clone()?), (far, near)].map(|(from, to)| carry(from, to));
     for thread in threads.into_iter().flatten() {
         drop(thread.join());
     }
@@ -68,7 +69,8 @@ fn carry(mut from: File, mut to: File) -> [thread::JoinHandle<()>; 2] {
 
 /// Makes a TUN device that carries bare packets.
 fn open(name: &str) -> Result<File> {
-    let file = File::options().read(true).write(true).open("/dev/net/tun").context("/dev/net/tun")?;
+    let file =
+        File::options().read(true).write(true).open("/dev/net/tun").context("/dev/net/tun")?;
     let mut request = [0_u8; 40];
     for (place, byte) in request.iter_mut().zip(name.bytes()) {
         *place = byte;

@@ -2,7 +2,7 @@
 
 use super::socket::{self, Begun as Socket};
 use super::timing::{Loss, Next, TRIES_MAX};
-use super::{Asking, Begun, Cost, Question, Reply, Timing, Verdict, BEGUN_AT_ONCE, STEP_MAX};
+use super::{Asking, BEGUN_AT_ONCE, Begun, Cost, Question, Reply, STEP_MAX, Timing, Verdict};
 use crate::pace::Bucket;
 use environment::{Clock, SystemClock};
 use mio::net::TcpStream;
@@ -155,7 +155,8 @@ impl<'a> Flight<'a> {
         replies: &mut Vec<Reply>,
     ) -> std::io::Result<Option<TcpStream>> {
         let sent = SystemClock.monotonic();
-        let is_near = self.near_misses < NEAR_MISSES_MAX || self.near_misses.is_multiple_of(NEAR_AGAIN);
+        let is_near =
+            self.near_misses < NEAR_MISSES_MAX || self.near_misses.is_multiple_of(NEAR_AGAIN);
         let to = SocketAddr::new(question.address, question.port);
         self.cost.packets += 1;
         self.cost.sockets_max = self.cost.sockets_max.max(self.sockets + 1);
@@ -205,7 +206,8 @@ impl<'a> Flight<'a> {
         }
         asked.tries_count += 1;
         if self.asking.pace.is_fragile
-            && let Some(before) = index.checked_sub(1).and_then(|before| asked.tries.get_mut(before))
+            && let Some(before) =
+                index.checked_sub(1).and_then(|before| asked.tries.get_mut(before))
         {
             // One connection at a time.
             self.sockets -= usize::from(before.take().is_some());

@@ -60,7 +60,11 @@ impl HalfOpen {
         socket.set_nonblocking(true)?;
         // A smaller buffer only loses some answers, and their questions are asked again.
         socket.set_recv_buffer_size(4 << 20).unwrap_or_default();
-        Ok(Self { socket: mio::net::UdpSocket::from_std(UdpSocket::from(socket)), _kept: kept, port })
+        Ok(Self {
+            socket: mio::net::UdpSocket::from_std(UdpSocket::from(socket)),
+            _kept: kept,
+            port,
+        })
     }
 }
 
@@ -290,10 +294,11 @@ impl<'a> Flight<'a> {
         }
         let router = &self.router;
         // Nothing is sent by connecting a datagram socket.
-        let found = router.connect((to, 9)).ok().and_then(|()| match router.local_addr().ok()?.ip() {
-            IpAddr::V4(from) => Some(from),
-            IpAddr::V6(_) => None,
-        });
+        let found =
+            router.connect((to, 9)).ok().and_then(|()| match router.local_addr().ok()?.ip() {
+                IpAddr::V4(from) => Some(from),
+                IpAddr::V6(_) => None,
+            });
         self.sources.insert(to, found);
         found
     }
@@ -346,7 +351,12 @@ fn number(secret: u64, (address, port): (Ipv4Addr, u16), try_index: usize) -> u3
 }
 
 /// A SYN.
-fn question(from: Ipv4Addr, to: Ipv4Addr, (source, port): (u16, u16), number: u32) -> [u8; HEADER_BYTES] {
+fn question(
+    from: Ipv4Addr,
+    to: Ipv4Addr,
+    (source, port): (u16, u16),
+    number: u32,
+) -> [u8; HEADER_BYTES] {
     let mut header = [0; HEADER_BYTES];
     let mut place = header.iter_mut();
     let mut put = |bytes: &[u8]| {

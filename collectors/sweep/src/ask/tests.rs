@@ -42,7 +42,8 @@ fn open_and_refused_ports_are_told_apart() {
         (0..50).map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
     let closed: Vec<_> = (0..50).map(|_| refused()).collect();
     let open: Vec<u16> = listeners.iter().map(|one| one.local_addr().unwrap().port()).collect();
-    let ports: Vec<u16> = open.iter().copied().chain(closed.iter().map(|(_, port)| *port)).collect();
+    let ports: Vec<u16> =
+        open.iter().copied().chain(closed.iter().map(|(_, port)| *port)).collect();
     let asking = asking(1, 16);
     let (found, cost) = verdicts(&asking, ports.iter().map(|port| question(0, *port)).collect());
     assert_eq!(found.len(), 100);

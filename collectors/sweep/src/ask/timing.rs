@@ -141,14 +141,15 @@ mod tests {
         for timing in [Timing::Discovery, Timing::Ports] {
             for distance in [None, Some(Duration::ZERO), Some(Duration::from_secs(3600))] {
                 let mut last = Duration::ZERO;
-                let ends = (1..=TRIES_MAX).any(|asked| match timing.next(distance, asked, TRIES_MAX) {
-                    Next::Again(at) => {
-                        assert!(at > last);
-                        last = at;
-                        false
-                    }
-                    Next::GiveUp(at) => at > last && at <= WAIT_MAX * 8,
-                });
+                let ends =
+                    (1..=TRIES_MAX).any(|asked| match timing.next(distance, asked, TRIES_MAX) {
+                        Next::Again(at) => {
+                            assert!(at > last);
+                            last = at;
+                            false
+                        }
+                        Next::GiveUp(at) => at > last && at <= WAIT_MAX * 8,
+                    });
                 assert!(ends, "{timing:?} {distance:?}");
             }
         }

@@ -33,7 +33,8 @@ pub(super) fn question() -> Vec<u8> {
 
 /// Takes what a reply says; whether it is one.
 pub(super) fn read(bytes: &[u8], said: &mut Said) -> bool {
-    let word = |place: usize| bytes.get(place..)?.first_chunk::<2>().map(|two| u16::from_be_bytes(*two));
+    let word =
+        |place: usize| bytes.get(place..)?.first_chunk::<2>().map(|two| u16::from_be_bytes(*two));
     let (Some(flags), Some(questions)) = (word(2), word(4)) else { return false };
     if flags & 0x8000 == 0 {
         return false;
@@ -135,7 +136,8 @@ mod tests {
         // PTR: owner by a jump to the question, target `_ipp._tcp.local`, the last label by a jump.
         bytes.extend([0xc0, 12, 0, 12, 0, 1, 0, 0, 0, 10, 0, 12]);
         bytes.extend(b"\x04_ipp\x04_tcp\xc0\x23");
-        bytes.extend(b"\x07Printer\xc0\x23\x00\x01\x80\x01\x00\x00\x00\x78\x00\x04\xc0\x00\x02\x07");
+        bytes
+            .extend(b"\x07Printer\xc0\x23\x00\x01\x80\x01\x00\x00\x00\x78\x00\x04\xc0\x00\x02\x07");
         bytes
     }
 

@@ -25,7 +25,8 @@ pub(super) fn read(bytes: &[u8], said: &mut Said) -> bool {
 }
 
 fn reply(bytes: &[u8], said: &mut Said) -> Option<()> {
-    let word = |place: usize| bytes.get(place..)?.first_chunk::<2>().map(|two| u16::from_be_bytes(*two));
+    let word =
+        |place: usize| bytes.get(place..)?.first_chunk::<2>().map(|two| u16::from_be_bytes(*two));
     // An answer with one record: its flags, and a count of one.
     if word(2)? & 0x8000 == 0 || word(6)? != 1 {
         return None;

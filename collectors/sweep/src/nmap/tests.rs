@@ -26,7 +26,8 @@ fn a_target_adds_no_words_of_its_own_to_the_command_line() {
         let target = target("192.0.2.0/24", &[("engine", "nmap"), (name, value)]);
         assert!(Options::of(&target).is_err(), "{name}");
     }
-    let options = Options::of(&target("192.0.2.0/24", &[("engine", "nmap"), ("ports", "22")])).unwrap();
+    let options =
+        Options::of(&target("192.0.2.0/24", &[("engine", "nmap"), ("ports", "22")])).unwrap();
     let line = command_line(&options).join(" ");
     assert_eq!(line, "-n -T4 -oX - -iL - -sV --version-light -p 22 --max-rate 10000");
 }
@@ -35,17 +36,18 @@ fn a_target_adds_no_words_of_its_own_to_the_command_line() {
 async fn a_saved_report_is_observed_within_the_addresses_of_the_target() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/testdata/nmap-services.xml");
     let target = target("192.0.2.0/28", &[("nmap_file", path)]);
-    let look = collector::testing::look(&crate::SweepCollector, &target, crate::SCOPE).await.unwrap();
+    let look =
+        collector::testing::look(&crate::SweepCollector, &target, crate::SCOPE).await.unwrap();
     assert_eq!(look.coverage, Coverage::complete());
     assert_eq!(look.failures.len(), 1, "192.0.2.20 is outside");
-    let complaints = collector::testing::complaints(&crate::SweepCollector, crate::SCOPE, &look.observations);
+    let complaints =
+        collector::testing::complaints(&crate::SweepCollector, crate::SCOPE, &look.observations);
     assert_eq!(complaints, Vec::<String>::new());
-    let keys: Vec<&str> =
-        look.observations.iter().map(|seen| seen.native_key.as_str()).collect();
-    assert_eq!(keys, [
-        "address/192.0.2.10",
-        "address/192.0.2.10/listening_endpoint/host/tcp/192.0.2.10/22"
-    ]);
+    let keys: Vec<&str> = look.observations.iter().map(|seen| seen.native_key.as_str()).collect();
+    assert_eq!(
+        keys,
+        ["address/192.0.2.10", "address/192.0.2.10/listening_endpoint/host/tcp/192.0.2.10/22"]
+    );
 }
 
 #[tokio::test(flavor = "current_thread")]

@@ -188,9 +188,12 @@ impl Reading {
             "service" => self.service(start),
             "cpe" => self.within = Within::Cpe,
             "osmatch" if host.os_guess.is_none() => host.os_guess = value(start, "name"),
-            "script" => self.is_host_key_script = value(start, "id").as_deref() == Some("ssh-hostkey"),
+            "script" => {
+                self.is_host_key_script = value(start, "id").as_deref() == Some("ssh-hostkey")
+            }
             "elem" => {
-                let is_key = self.is_host_key_script && value(start, "key").as_deref() == Some("key");
+                let is_key =
+                    self.is_host_key_script && value(start, "key").as_deref() == Some("key");
                 if is_key {
                     self.within = Within::HostKey;
                 }
@@ -218,7 +221,8 @@ impl Reading {
         match self.within {
             Within::Nothing => {}
             Within::Cpe => {
-                let listener = self.port.and_then(|port| self.host.as_mut()?.listeners.get_mut(&port));
+                let listener =
+                    self.port.and_then(|port| self.host.as_mut()?.listeners.get_mut(&port));
                 if let Some(listener) = listener
                     && let Some(cpe) = cpe(found)
                 {
@@ -312,7 +316,9 @@ impl<R> Guarded<R> {
             None => self.since_bracket += bytes.len(),
         }
         if self.since_bracket > ELEMENT_BYTES_MAX {
-            return Err(io::Error::other(format!("an element is longer than {ELEMENT_BYTES_MAX} bytes")));
+            return Err(io::Error::other(format!(
+                "an element is longer than {ELEMENT_BYTES_MAX} bytes"
+            )));
         }
         Ok(())
     }
@@ -385,7 +391,11 @@ mod tests {
         assert_eq!(first.ssh_host_keys.len(), 1);
         assert!(first.ssh_host_keys[0].starts_with("SHA256:"));
         assert_eq!(first.os_guess.as_deref(), Some("Linux 5.0 - 6.2"));
-        assert_eq!(hosts[1].listeners.len(), 1, "closed and guessed ports are not told as services");
+        assert_eq!(
+            hosts[1].listeners.len(),
+            1,
+            "closed and guessed ports are not told as services"
+        );
         assert_eq!(hosts[1].listeners[&("tcp", 8080)].service.recognized.service, None);
     }
 
