@@ -61,6 +61,7 @@ const TARGETS: &[Target] = &[
         package: "collector-sweep",
         tests: &[
             "addresses::",
+            "half_open::",
             "datagram::",
             "echo::",
             "fingerprint::",
