@@ -67,6 +67,7 @@ const TARGETS: &[Target] = &[
         package: "collector-sweep",
         tests: &[
             "addresses::",
+            "half_open::",
             "datagram::",
             "echo::",
             "fingerprint::",

@@ -1,9 +1,10 @@
 //! Asking without completing the connection: a bare SYN (RFC 9293), and what comes back. A third of the cost of a
 //! connection, where the agent may open raw sockets, for IPv4 on Linux.
 //!
-//! The port that the questions come from is kept by a socket that does not listen, so that the kernel itself resets
-//! what is accepted. The sequence number of a question is drawn from a secret of the loop, its address, its port and
-//! its try: only who saw the question can answer it, and each answer says which try it belongs to.
+//! The ports that the questions come from are kept by sockets that do not listen, so that the kernel itself resets what
+//! is accepted. Each try of a question comes from a port of its own: a host that accepted a try whose answer was lost
+//! would take another one from the same port for a part of the first. The sequence number is drawn from a secret of
+//! the loop, the address and the port, so that only who saw the question can answer it.
 
 use super::timing::{Loss, Next, TRIES_MAX};
 use super::{Asking, Cost, Question, Reply, STEP_MAX, Timing, Verdict};
@@ -34,16 +35,13 @@ const SYN: u8 = 0x02;
 const RST: u8 = 0x04;
 const ACK: u8 = 0x10;
 
-/// The bits of a sequence number that say which try it is of.
-const TRY_BITS: u32 = 7;
-
-/// A raw socket with the port that its questions come from.
+/// A raw socket with the ports that its questions come from, one for each try.
 #[derive(Debug)]
 pub(crate) struct HalfOpen {
     socket: mio::net::UdpSocket,
-    /// Keeps the port from everybody else.
-    _kept: Socket,
-    port: u16,
+    /// They keep the ports from everybody else.
+    _kept: Vec<Socket>,
+    ports: Vec<u16>,
 }
 
 impl HalfOpen {
@@ -52,36 +50,40 @@ impl HalfOpen {
     /// # Errors
     /// When the right is missing.
     pub(crate) fn open() -> io::Result<Self> {
-        let kept = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-        kept.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
-        let port = kept.local_addr()?.as_socket().map_or(0, |address| address.port());
+        let (mut kept, mut ports) = (Vec::new(), Vec::new());
+        for _ in 0..TRIES_MAX {
+            let one = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
+            one.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())?;
+            ports.push(one.local_addr()?.as_socket().map_or(0, |address| address.port()));
+            kept.push(one);
+        }
         let socket = Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::TCP))?;
-        socket.attach_filter(&filter(port))?;
+        socket.attach_filter(&filter(&ports))?;
         socket.set_nonblocking(true)?;
         // A smaller buffer only loses some answers, and their questions are asked again.
         socket.set_recv_buffer_size(4 << 20).unwrap_or_default();
-        Ok(Self {
-            socket: mio::net::UdpSocket::from_std(UdpSocket::from(socket)),
-            _kept: kept,
-            port,
-        })
+        let socket = mio::net::UdpSocket::from_std(UdpSocket::from(socket));
+        Ok(Self { socket, _kept: kept, ports })
     }
 }
 
-/// Lets through what comes to our port: its number stands behind the IP header, whose length its first byte says.
-fn filter(port: u16) -> [SockFilter; 5] {
+/// Lets through what comes to our ports: the number stands behind the IP header, whose length its first byte says.
+fn filter(ports: &[u16]) -> Vec<SockFilter> {
     // Operations of the classic Berkeley packet filter, by their numbers in the kernel's linux/filter.h.
     const LENGTH_OF_HEADER: u16 = 0xb1;
     const LOAD_HALF: u16 = 0x48;
     const JUMP_EQUAL: u16 = 0x15;
     const RETURN: u16 = 0x06;
-    [
-        SockFilter::new(LENGTH_OF_HEADER, 0, 0, 0),
-        SockFilter::new(LOAD_HALF, 0, 0, 2),
-        SockFilter::new(JUMP_EQUAL, 0, 1, u32::from(port)),
-        SockFilter::new(RETURN, 0, 0, u32::MAX),
-        SockFilter::new(RETURN, 0, 0, 0),
-    ]
+    let mut program =
+        vec![SockFilter::new(LENGTH_OF_HEADER, 0, 0, 0), SockFilter::new(LOAD_HALF, 0, 0, 2)];
+    for (place, port) in ports.iter().enumerate() {
+        // Over the ports that follow, and over the return that drops.
+        let over = u8::try_from(ports.len() - place).unwrap_or(u8::MAX);
+        program.push(SockFilter::new(JUMP_EQUAL, over, 0, u32::from(*port)));
+    }
+    program.push(SockFilter::new(RETURN, 0, 0, 0));
+    program.push(SockFilter::new(RETURN, 0, 0, u32::MAX));
+    program
 }
 
 /// A question in flight.
@@ -265,8 +267,8 @@ impl<'a> Flight<'a> {
             self.unasked(address, "there is no route");
             return false;
         };
-        let number = number(self.secret, (to, port), pending.tries);
-        let packet = question(from, to, (self.half_open.port, port), number);
+        let Some(own_port) = self.half_open.ports.get(pending.tries).copied() else { return true };
+        let packet = question(from, to, (own_port, port), number(self.secret, (to, port)));
         self.cost.packets += 1;
         if let Err(error) = self.half_open.socket.send_to(&packet, SocketAddr::from((to, 0)))
             && error.kind() != io::ErrorKind::WouldBlock
@@ -312,22 +314,18 @@ impl<'a> Flight<'a> {
             };
             let IpAddr::V4(from) = from.ip() else { continue };
             let packet = buffer.get(..length).unwrap_or_default();
-            if let Some((port, number, verdict)) = parse(packet, self.half_open.port) {
-                self.take((from, port), number, verdict, replies);
+            if let Some(answer) = parse(packet) {
+                self.take(from, answer, replies);
             }
         }
         true
     }
 
-    fn take(
-        &mut self,
-        (from, port): (Ipv4Addr, u16),
-        answered: u32,
-        verdict: Verdict,
-        replies: &mut Vec<Reply>,
-    ) {
-        let try_index = usize::try_from(answered & TRY_BITS).unwrap_or_default();
-        if answered != number(self.secret, (from, port), try_index) {
+    fn take(&mut self, from: Ipv4Addr, answer: Answer, replies: &mut Vec<Reply>) {
+        let Answer { port, own_port, acknowledged, verdict } = answer;
+        let try_index = self.half_open.ports.iter().position(|port| *port == own_port);
+        let Some(try_index) = try_index else { return };
+        if acknowledged.wrapping_sub(1) != number(self.secret, (from, port)) {
             return;
         }
         let Some(place) = self.asking.places.get(&IpAddr::V4(from)).copied() else { return };
@@ -340,14 +338,13 @@ impl<'a> Flight<'a> {
     }
 }
 
-/// The sequence number of a question: its upper bits are drawn from the secret, the lowest three say the try.
-fn number(secret: u64, (address, port): (Ipv4Addr, u16), try_index: usize) -> u32 {
+/// The sequence number of a question, drawn from the secret.
+fn number(secret: u64, (address, port): (Ipv4Addr, u16)) -> u32 {
     // The mixing of SplitMix64; whoever sees questions can answer them anyway.
     let mut mixed = secret ^ (u64::from(u32::from(address)) << 16 | u64::from(port));
     mixed = (mixed ^ mixed >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-    let drawn = u32::try_from((mixed ^ mixed >> 31) >> 32).unwrap_or_default();
-    drawn & !TRY_BITS | u32::try_from(try_index).unwrap_or_default() & TRY_BITS
+    u32::try_from((mixed ^ mixed >> 31) >> 32).unwrap_or_default()
 }
 
 /// A SYN.
@@ -397,28 +394,32 @@ fn checksum(from: Ipv4Addr, to: Ipv4Addr, segment: &[u8]) -> u16 {
     !u16::try_from(sum).unwrap_or_default()
 }
 
-/// The port that an answer comes from, the number of the question, and what it says.
-fn parse(packet: &[u8], own_port: u16) -> Option<(u16, u32, Verdict)> {
+/// What a packet answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Answer {
+    port: u16,
+    own_port: u16,
+    acknowledged: u32,
+    verdict: Verdict,
+}
+
+/// The answer that a packet with its IP header is.
+fn parse(packet: &[u8]) -> Option<Answer> {
     let first = *packet.first()?;
     if first >> 4 != 4 {
         return None;
     }
     let header = packet.get(usize::from(first & 0x0f) * 4..)?;
     let word = |place: usize| Some(u16::from_be_bytes(*header.get(place..)?.first_chunk()?));
-    let (port, to) = (word(0)?, word(2)?);
+    let (port, own_port) = (word(0)?, word(2)?);
     let acknowledged = u32::from_be_bytes(*header.get(8..)?.first_chunk()?);
-    let flags = *header.get(13)?;
-    if to != own_port || flags & ACK == 0 {
-        return None;
-    }
-    let verdict = if flags & RST != 0 {
-        Verdict::Refused
-    } else if flags & SYN != 0 {
-        Verdict::Open
-    } else {
-        return None;
+    let verdict = match *header.get(13)? {
+        flags if flags & ACK == 0 => return None,
+        flags if flags & RST != 0 => Verdict::Refused,
+        flags if flags & SYN != 0 => Verdict::Open,
+        _ => return None,
     };
-    Some((port, acknowledged.wrapping_sub(1), verdict))
+    Some(Answer { port, own_port, acknowledged, verdict })
 }
 
 #[cfg(test)]
@@ -449,36 +450,43 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_is_known_by_port_and_number() {
-        let number = number(7, (TO, 443), 5);
+    fn an_answer_says_what_it_answers() {
+        let number = number(7, (TO, 443));
         let question = question(FROM, TO, (40_000, 443), number);
+        let acknowledged = number.wrapping_add(1);
         let open = answer(&question, SYN | ACK);
-        assert_eq!(parse(&open, 40_000), Some((443, number, Verdict::Open)));
-        let refused = answer(&question, RST | ACK);
-        assert_eq!(parse(&refused, 40_000), Some((443, number, Verdict::Refused)));
-        assert_eq!(parse(&open, 40_001), None);
-        assert_eq!(parse(&answer(&question, RST), 40_000), None, "it acknowledges nothing");
-        assert_eq!(parse(&open[..30], 40_000), None);
+        let wanted = Answer { port: 443, own_port: 40_000, acknowledged, verdict: Verdict::Open };
+        assert_eq!(parse(&open), Some(wanted));
+        let refused = Answer { verdict: Verdict::Refused, ..wanted };
+        assert_eq!(parse(&answer(&question, RST | ACK)), Some(refused));
+        assert_eq!(parse(&answer(&question, RST)), None, "it acknowledges nothing");
+        assert_eq!(parse(&open[..30]), None);
     }
 
     #[test]
-    fn numbers_differ_by_secret_address_port_and_try() {
+    fn numbers_differ_by_secret_address_and_port() {
         let all = [
-            number(7, (TO, 443), 0),
-            number(8, (TO, 443), 0),
-            number(7, (FROM, 443), 0),
-            number(7, (TO, 80), 0),
-            number(7, (TO, 443), 1),
+            number(7, (TO, 443)),
+            number(8, (TO, 443)),
+            number(7, (FROM, 443)),
+            number(7, (TO, 80)),
         ];
         let different: std::collections::BTreeSet<u32> = all.into();
         assert_eq!(different.len(), all.len());
-        assert_eq!(all[0] & !TRY_BITS, all[4] & !TRY_BITS);
+    }
+
+    #[test]
+    fn each_port_leads_over_the_others_to_the_same_end() {
+        assert_eq!(filter(&[1, 2, 3]).len(), 7);
+        let half_open = HalfOpen::open();
+        // Without the right there is none.
+        assert!(half_open.is_err() || half_open.unwrap().ports.len() == TRIES_MAX);
     }
 
     proptest! {
         #[test]
-        fn any_packet_is_an_answer_or_none(bytes in prop::collection::vec(any::<u8>(), 0..100), port: u16) {
-            parse(&bytes, port);
+        fn any_packet_is_an_answer_or_none(bytes in prop::collection::vec(any::<u8>(), 0..100)) {
+            parse(&bytes);
         }
     }
 }

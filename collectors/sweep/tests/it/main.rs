@@ -1,4 +1,5 @@
 //! The sweep against sockets of this machine: services that behave, and services that do not.
+#![expect(clippy::unwrap_used, reason = "what a test needs is there or the test fails")]
 
 mod hostile;
 mod services;
