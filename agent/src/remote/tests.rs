@@ -486,3 +486,35 @@ async fn looks_of_a_set_begin_no_faster_than_it_allows() {
     assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_credential_of_another_kind_is_not_sent_and_one_that_is_added_is_tried_at_once() {
+    let mut rig = Rig::start();
+    let of = |kind: &str| v1::DesiredCredential {
+        name: kind.into(),
+        kind: kind.into(),
+        secrets: BTreeMap::from([("password".to_owned(), "right".to_owned())]),
+        ..v1::DesiredCredential::default()
+    };
+    let part = |generation, names: &[&str], credentials| v1::Desired {
+        generation,
+        is_last: true,
+        sets: vec![set(&["switch1"], names)],
+        credentials,
+        ..v1::Desired::default()
+    };
+    let tell = |part| {
+        let desired = Assembly::default().take(part, rig.remote.sources()).unwrap();
+        rig.remote.tell(Command::Desired(Box::new(desired)));
+    };
+    tell(part(1, &["other"], vec![of("other")]));
+    rig.lease(60);
+    rig.until("it says so", |rig| rig.all_are("paused")).await;
+    assert!(rig.attempts().is_empty());
+    let why = rig.remote.board.targets()[0].coverage.clone().unwrap().detail;
+    assert!(why.contains("`banner` uses those of the kinds login"), "{why}");
+    tell(part(2, &["other", "login"], vec![of("other"), of("login")]));
+    rig.until("it is let in", |rig| rig.all_are("done")).await;
+    rig.generation = 2;
+    rig.stop().await;
+}
