@@ -518,3 +518,36 @@ async fn a_credential_of_another_kind_is_not_sent_and_one_that_is_added_is_tried
     rig.generation = 2;
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn an_unchanged_target_is_confirmed_and_one_that_is_asked_for_comes_whole() {
+    let mut rig = Rig::start();
+    rig.desire(set(&["switch1"], &["a"]), &[("a", "right")]);
+    rig.lease(60);
+    rig.until("it is done", |rig| rig.all_are("done")).await;
+    let reports = rig.reports().len();
+    let first = rig.remote.board.take_beat(1, u64::MAX);
+    assert!(first.confirmations.is_empty(), "the report itself says it");
+    rig.remote.tell(Command::LookNow(v1::LookNow {
+        collector: "banner".into(),
+        set: "lab".into(),
+        ..v1::LookNow::default()
+    }));
+    let mut confirmed = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while confirmed.len() < 2 {
+        assert!(Instant::now() < deadline, "waited in vain for confirmations: {confirmed:?}");
+        let beat = rig.remote.board.take_beat(2, u64::MAX);
+        confirmed.extend(beat.confirmations.into_iter().filter_map(|one| one.scope));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(confirmed.iter().all(|scope| scope.target == "switch1@berlin"), "{confirmed:?}");
+    assert_eq!(rig.reports().len(), reports, "nothing is reported again");
+    rig.remote.tell(Command::Whole {
+        collector: "banner".into(),
+        target: "switch1@berlin".into(),
+        scope: "device".into(),
+    });
+    rig.until("it comes whole", |rig| rig.reports().len() > reports).await;
+    rig.stop().await;
+}
