@@ -18,7 +18,7 @@ mod sets;
 mod states;
 
 pub use asks::{ProbeRequest, Probed};
-pub use assigned::Assigned;
+pub use assigned::{Assigned, Standing};
 pub use credentials::{CredentialChange, CredentialView};
 pub use error::TargetsError;
 pub use seats::Seat;

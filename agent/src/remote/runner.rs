@@ -240,7 +240,10 @@ impl Runner {
 
     fn take_target(&mut self, target: TargetSpec, changed: &HashSet<&String>, now: Instant) {
         let key = target.key.clone();
-        let is_rotated = target.set.credentials.iter().any(|name| changed.contains(name));
+        let names = &target.set.credentials;
+        let before = self.slots.get(&key).map(|slot| &slot.spec.set.credentials);
+        let is_rotated = names.iter().any(|name| changed.contains(name))
+            || before.is_some_and(|before| before != names);
         let set = target.set.name.clone();
         match self.slots.get_mut(&key) {
             Some(slot) => {

@@ -486,3 +486,68 @@ async fn looks_of_a_set_begin_no_faster_than_it_allows() {
     assert!(began.elapsed() >= Duration::from_millis(1500), "{:?}", began.elapsed());
     rig.stop().await;
 }
+
+#[tokio::test]
+async fn a_credential_of_another_kind_is_not_sent_and_one_that_is_added_is_tried_at_once() {
+    let mut rig = Rig::start();
+    let of = |kind: &str| v1::DesiredCredential {
+        name: kind.into(),
+        kind: kind.into(),
+        secrets: BTreeMap::from([("password".to_owned(), "right".to_owned())]),
+        ..v1::DesiredCredential::default()
+    };
+    let part = |generation, names: &[&str], credentials| v1::Desired {
+        generation,
+        is_last: true,
+        sets: vec![set(&["switch1"], names)],
+        credentials,
+        ..v1::Desired::default()
+    };
+    let tell = |part| {
+        let desired = Assembly::default().take(part, rig.remote.sources()).unwrap();
+        rig.remote.tell(Command::Desired(Box::new(desired)));
+    };
+    tell(part(1, &["other"], vec![of("other")]));
+    rig.lease(60);
+    rig.until("it says so", |rig| rig.all_are("paused")).await;
+    assert!(rig.attempts().is_empty());
+    let why = rig.remote.board.targets()[0].coverage.clone().unwrap().detail;
+    assert!(why.contains("`banner` uses those of the kinds login"), "{why}");
+    tell(part(2, &["other", "login"], vec![of("other"), of("login")]));
+    rig.until("it is let in", |rig| rig.all_are("done")).await;
+    rig.generation = 2;
+    rig.stop().await;
+}
+
+#[tokio::test]
+async fn an_unchanged_target_is_confirmed_and_one_that_is_asked_for_comes_whole() {
+    let mut rig = Rig::start();
+    rig.desire(set(&["switch1"], &["a"]), &[("a", "right")]);
+    rig.lease(60);
+    rig.until("it is done", |rig| rig.all_are("done")).await;
+    let reports = rig.reports().len();
+    let first = rig.remote.board.take_beat(1, u64::MAX);
+    assert!(first.confirmations.is_empty(), "the report itself says it");
+    rig.remote.tell(Command::LookNow(v1::LookNow {
+        collector: "banner".into(),
+        set: "lab".into(),
+        ..v1::LookNow::default()
+    }));
+    let mut confirmed = Vec::new();
+    let deadline = Instant::now() + PATIENCE;
+    while confirmed.len() < 2 {
+        assert!(Instant::now() < deadline, "waited in vain for confirmations: {confirmed:?}");
+        let beat = rig.remote.board.take_beat(2, u64::MAX);
+        confirmed.extend(beat.confirmations.into_iter().filter_map(|one| one.scope));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(confirmed.iter().all(|scope| scope.target == "switch1@berlin"), "{confirmed:?}");
+    assert_eq!(rig.reports().len(), reports, "nothing is reported again");
+    rig.remote.tell(Command::Whole {
+        collector: "banner".into(),
+        target: "switch1@berlin".into(),
+        scope: "device".into(),
+    });
+    rig.until("it comes whole", |rig| rig.reports().len() > reports).await;
+    rig.stop().await;
+}

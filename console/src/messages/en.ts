@@ -65,7 +65,7 @@ export const en = {
   "state.not_present": "Not present",
   "state.waiting": "Waiting",
   "state.running": "Looking",
-  "state.done": "Looked at",
+  "state.done": "Done",
   "state.paused": "Paused",
   "state.unassigned": "Read by nobody",
   "state.not_yet": "Not yet",

@@ -11,7 +11,7 @@ export function RunNow({ name, address }: { name: string; address?: string }) {
     <>
       <button type="button" className="button" aria-label={label} disabled={run.isPending} onClick={() => run.mutate()}>
         {t("targets.run")}
-      </button>
+      </button>{" "}
       <span role="status" className="muted small">
         {run.isSuccess && t("targets.running", { count: run.data.targets_count })}
         {run.isError && errorSentence(run.error)}

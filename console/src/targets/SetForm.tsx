@@ -2,7 +2,7 @@
 import { useMutation } from "@tanstack/react-query";
 import { useState } from "react";
 import { queryClient } from "../api/queries.ts";
-import { type TargetSet, targetCommands, targetsQuery } from "../api/targets.ts";
+import { type TargetSet, credentialsQuery, targetCommands, targetsQuery } from "../api/targets.ts";
 import { t } from "../messages/index.ts";
 import { errorSentence } from "../ui/states.tsx";
 import { FlagField, TextArea, TextField } from "./fields.tsx";
@@ -51,6 +51,7 @@ export function SetForm({ set, onDone }: { set?: TargetSet; onDone?: () => void 
       }),
     onSuccess: async () => {
       await queryClient.invalidateQueries({ queryKey: targetsQuery.queryKey });
+      await queryClient.invalidateQueries({ queryKey: credentialsQuery.queryKey });
       onDone?.();
     },
   });

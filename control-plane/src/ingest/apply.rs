@@ -8,6 +8,7 @@ use super::load::Parts;
 use super::prepare::{Content, Entry, INVENTORY, Prepared, Readings, Report, Seen};
 use super::state::State;
 use super::{Outcome, SubmitError, Wish};
+use crate::targets::{Assigned, Standing};
 use model::decision::{CommittedRecord, Decision, Number, RejectedRecord, RulesRecord};
 use model::{AgentId, Catalog, CoverageStatus, Kind, Name, Observation, SourceId, Timestamp};
 use proto::convert::{self, Names};
@@ -30,7 +31,7 @@ pub(super) struct Applier {
     /// The declared kinds of all attributes, for one look-up each.
     kinds: HashMap<Name, HashMap<Name, Kind>>,
     now: Timestamp,
-    assigned: crate::targets::Assigned,
+    assigned: Assigned,
 }
 
 /// Why a record, or a part of it, was not used.
@@ -196,20 +197,29 @@ impl Applier {
         }
     }
 
-    fn is_assigned(&self, agent: AgentId, source: &SourceId) -> bool {
+    fn standing(&self, agent: AgentId, source: &SourceId) -> Standing {
         // `reconcile` and `rule` are what the control plane itself says; nobody else may say it for them.
         let is_own = source.target == agent.to_string()
             && source.collector != "reconcile"
             && source.collector != "rule";
-        is_own || self.assigned.has(agent, source)
+        if is_own { Standing::Assigned } else { self.assigned.standing(agent, source) }
+    }
+
+    /// Whether what an agent says of a source is used. What it saw of a target before another agent had it is
+    /// superseded by what that one sees, and dropped without a word.
+    fn is_used(&self, used: &mut Use<'_>, source: &SourceId) -> bool {
+        let standing = self.standing(used.agent, source);
+        if standing == Standing::Stranger {
+            used.rejections.push(Rejection {
+                code: "SOURCE_NOT_ASSIGNED",
+                detail: format!("the source {source} is not assigned to this agent"),
+            });
+        }
+        standing == Standing::Assigned
     }
 
     fn report(&mut self, past: &dyn Past, used: &mut Use<'_>, report: Report) -> Result<()> {
-        if !self.is_assigned(used.agent, &report.source) {
-            used.rejections.push(Rejection {
-                code: "SOURCE_NOT_ASSIGNED",
-                detail: format!("the source {} is not assigned to this agent", report.source),
-            });
+        if !self.is_used(used, &report.source) {
             return Ok(());
         }
         let failed = |error| unavailable(&error);
@@ -322,11 +332,7 @@ impl Applier {
     }
 
     fn readings(&mut self, used: &mut Use<'_>, readings: Readings) {
-        if !self.is_assigned(used.agent, &readings.source) {
-            used.rejections.push(Rejection {
-                code: "SOURCE_NOT_ASSIGNED",
-                detail: format!("the source {} is not assigned to this agent", readings.source),
-            });
+        if !self.is_used(used, &readings.source) {
             return;
         }
         for (native, values) in readings.items {
@@ -367,7 +373,7 @@ impl Applier {
                 code: "MALFORMED",
                 detail: error.to_string(),
             })?;
-            if !self.is_assigned(agent, &source) {
+            if self.standing(agent, &source) != Standing::Assigned {
                 continue;
             }
             let looked_at = Timestamp::from_millis(confirmation.looked_at).min(self.now);

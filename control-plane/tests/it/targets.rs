@@ -208,6 +208,42 @@ async fn only_the_agent_that_has_a_target_can_report_it() {
     let items = rig.get(&admin, "/api/v1/items?class=host").await.json();
     assert_eq!(items["items"].as_array().unwrap().len(), 1, "{items}");
     assert_eq!(items["items"][0]["title"], "switch1.example.net");
+    // What an agent confirms and the control plane knows otherwise is asked for, of who has it and of nobody else.
+    let confirmation = || v1::ScopeConfirmation {
+        scope: Some(v1::ScopeName {
+            collector: "snmp".into(),
+            target: "192.0.2.1@berlin".into(),
+            scope: "device".into(),
+        }),
+        looked_at: 1,
+        digest: vec![7; 16],
+    };
+    let beat = |number| v1::TargetBeat {
+        number,
+        confirmations: vec![confirmation()],
+        ..v1::TargetBeat::default()
+    };
+    for (session, is_asked) in [(&mut second, false), (&mut first, true)] {
+        session.say(v1::agent_frame::Frame::TargetBeat(beat(1))).await;
+        session.say(v1::agent_frame::Frame::TargetBeat(beat(2))).await;
+        let mut asked = Vec::new();
+        loop {
+            match session.next().await {
+                Some(Frame::NeedFull(need)) => asked.extend(need.scopes),
+                Some(Frame::Lease(lease)) if lease.number == 2 && !is_asked => break,
+                Some(_) if !asked.is_empty() => break,
+                Some(_) => {}
+                None => panic!("the stream ended"),
+            }
+            if is_asked && !asked.is_empty() {
+                break;
+            }
+        }
+        assert_eq!(
+            asked.first().map(|scope| scope.target.as_str()),
+            is_asked.then_some("192.0.2.1@berlin")
+        );
+    }
     rig.stop().await;
 }
 

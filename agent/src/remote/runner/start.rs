@@ -14,6 +14,8 @@ use tokio::time::Instant;
 
 /// How long a target waits whose credentials cannot be fetched.
 const UNFETCHED_PAUSE: Duration = Duration::from_secs(60);
+/// How long a target waits that has no credential of the right kind: until what is to be read changes.
+const UNUSABLE_PAUSE: Duration = Duration::from_secs(3600);
 /// The wall clock may jump: windows are looked at again after so long at most.
 const WINDOW_CHECK: Duration = Duration::from_secs(600);
 
@@ -101,8 +103,20 @@ impl Runner {
     fn tried(&self, key: &Key, now: Instant) -> Result<Tried, (Instant, String)> {
         let Some(slot) = self.slots.get(key) else { return Ok(Tried::default()) };
         let names = &slot.spec.set.credentials;
-        let mut kept: Vec<&Arc<Kept>> =
-            names.iter().filter_map(|name| self.credentials.get(name)).collect();
+        let manifest = slot.spec.set.collector.manifest();
+        // One of another kind is not tried, so that it is not taken for refused either.
+        let is_usable =
+            |kept: &&Arc<Kept>| manifest.credentials.contains(&kept.credential.kind.as_str());
+        let known = names.iter().filter_map(|name| self.credentials.get(name));
+        let mut kept: Vec<&Arc<Kept>> = known.filter(is_usable).collect();
+        if kept.is_empty() && !names.is_empty() && !manifest.credentials.is_empty() {
+            let why = format!(
+                "none of its credentials can be used: `{}` uses those of the kinds {}",
+                manifest.name,
+                manifest.credentials.join(", ")
+            );
+            return Err((now + UNUSABLE_PAUSE, why));
+        }
         kept.sort_by_key(|kept| Some(&kept.credential.name) != slot.accepted.as_ref());
         let mut tried = Tried::default();
         let (mut until, mut why) = (None, String::new());
