@@ -1,10 +1,12 @@
 //! The commands, one module a noun.
 
 mod agents;
+mod held;
 mod history;
 mod identity;
 mod items;
 mod login;
+mod review;
 mod rules;
 mod time;
 mod tokens;
@@ -65,6 +67,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Classes => items::classes(&common, &client(&common)?).await,
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
         Command::Identity(command) => identity::run(&common, &client(&common)?, command).await,
+        Command::Held(command) => held::run(&common, &client(&common)?, command).await,
         Command::Rules(command) => rules::run(&common, &client(&common)?, command).await,
         Command::Token(command) => tokens::run(&common, &client(&common)?, command).await,
         Command::Api { method, path, fields } => {

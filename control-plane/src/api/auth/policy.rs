@@ -58,6 +58,8 @@ pub enum Action {
     ItemsRead,
     /// Say which sightings are one item, and take it back.
     IdentityDecide,
+    /// Let happen, or not, what a look missed too much of at once.
+    RetirementsDecide,
     /// Make other rules of identity live.
     IdentityRules,
     /// Read agents and onboardings.
@@ -74,9 +76,10 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ItemsRead,
         Self::IdentityDecide,
+        Self::RetirementsDecide,
         Self::IdentityRules,
         Self::AgentsRead,
         Self::AgentsRevoke,
@@ -91,6 +94,7 @@ impl Action {
         match self {
             Self::ItemsRead => "items_read",
             Self::IdentityDecide => "identity_decide",
+            Self::RetirementsDecide => "retirements_decide",
             Self::IdentityRules => "identity_rules",
             Self::AgentsRead => "agents_read",
             Self::AgentsRevoke => "agents_revoke",
@@ -111,7 +115,10 @@ impl Action {
     pub const fn needs(self) -> Level {
         match self {
             Self::ItemsRead | Self::AgentsRead => Level::Read,
-            Self::IdentityDecide | Self::JoinTokensManage | Self::OwnTokensManage => Level::Write,
+            Self::IdentityDecide
+            | Self::RetirementsDecide
+            | Self::JoinTokensManage
+            | Self::OwnTokensManage => Level::Write,
             Self::IdentityRules | Self::AgentsRevoke | Self::AllTokensManage => Level::Admin,
         }
     }
