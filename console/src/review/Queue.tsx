@@ -10,9 +10,10 @@ import { Empty, ErrorPanel, Loading } from "../ui/states.tsx";
 import { Confirm, type Wanted } from "./Confirm.tsx";
 import { PairPanel } from "./PairPanel.tsx";
 import { QueueList } from "./QueueList.tsx";
-import { type Done, Toast, useTakeBack } from "./Toast.tsx";
+import { Toast } from "./Toast.tsx";
 import { type QueueKey, chosen, moved, pairKey, toggled, wordFor } from "./queue.ts";
 import { queueQuery } from "./questions.ts";
+import { useDone } from "./useDone.ts";
 import { usePermission } from "./usePermission.ts";
 import { useQueueKeys } from "./useQueueKeys.ts";
 import type { PossiblePair } from "./types.ts";
@@ -76,10 +77,9 @@ function Pairs({ pairs }: { pairs: PossiblePair[] }) {
   const [place, setPlace] = useState(0);
   const [selected, setSelected] = useState(NOBODY);
   const [wanted, setWanted] = useState<Wanted | null>(null);
-  const [done, setDone] = useState<Done | null>(null);
+  const last = useDone();
   const grid = useRef<HTMLDivElement>(null);
   const { isAllowed } = usePermission("identity_decide");
-  const { canTakeBack, takeBack } = useTakeBack(done, setDone);
   const current = Math.min(place, Math.max(0, pairs.length - 1));
   const about = chosen(pairs, { current, selected });
   const pair = pairs[current];
@@ -88,9 +88,11 @@ function Pairs({ pairs }: { pairs: PossiblePair[] }) {
   };
   const press = (key: QueueKey) => {
     if (key === "join" || key === "keep_apart") want(key);
-    else if (key === "take_back") void (canTakeBack && takeBack());
-    else if (key === "select") pair && setSelected(toggled(selected, pairKey(pair)));
-    else {
+    else if (key === "take_back") {
+      if (last.canTakeBack) last.takeBack();
+    } else if (key === "select") {
+      if (pair) setSelected(toggled(selected, pairKey(pair)));
+    } else {
       setPlace(moved(current, pairs.length, key));
       grid.current?.focus({ preventScroll: true });
     }
@@ -114,12 +116,12 @@ function Pairs({ pairs }: { pairs: PossiblePair[] }) {
           onClose={() => setWanted(null)}
           onDone={({ what }, results) => {
             const count = results.filter(({ code }) => code === null).length;
-            setDone({ text: t(what === "join" ? "review.joined" : "review.keptApart", { count }), results });
+            last.setDone({ text: t(what === "join" ? "review.joined" : "review.keptApart", { count }), results });
             setSelected(NOBODY);
           }}
         />
       )}
-      <Toast done={done} onDone={setDone} />
+      <Toast last={last} />
     </>
   );
 }

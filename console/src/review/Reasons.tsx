@@ -1,12 +1,7 @@
 /** What speaks for and against two items being one, strongest first, in words and bits. */
-import { t, tOr } from "../messages/index.ts";
+import { t } from "../messages/index.ts";
+import { keyName, signed } from "./reasonLine.ts";
 import type { Comparison, SideReason } from "./types.ts";
-
-/** The name of a kind of key as people read it: `machine_id` is a machine id. */
-export const keyName = (key: string): string => tOr(`key.${key}`, key.replaceAll("_", " "));
-
-/** Bits with their sign; the minus is the one that screen readers say. */
-export const signed = (bits: number): string => (bits < 0 ? `−${-bits}` : `+${bits}`);
 
 function Values({ values }: { values: string[] }) {
   return (
