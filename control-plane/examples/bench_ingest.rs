@@ -11,17 +11,16 @@
 #![expect(clippy::expect_used, reason = "a measurement that cannot be made ends with the reason")]
 #![expect(clippy::panic, reason = "a measurement that cannot be made ends with the reason")]
 
+#[path = "../../tests/src/bin/bench-reconcile/item.rs"]
+mod item;
+
 use bytes::Bytes;
 use control_plane::api::grpc::uplink::{self, Admission, Admitted, Refused, UplinkParts};
 use control_plane::ingest::Ingest;
 use control_plane::ingest::sessions::Sessions;
 use environment::{Clock, SystemClock, SystemRandomness};
-use model::classes::hardware;
 use model::run::ContentHash;
-use model::{
-    AgentId, Catalog, Coverage, IdentityKey, KeyType, Name, Observation, Realm, RelationTarget,
-    ScopeDigest, SourceId, Value,
-};
+use model::{AgentId, Catalog, Coverage, ScopeDigest, SourceId};
 use pki::{AcceptLimits, AgentKey, Authority, Peer, ServerIdentitySource};
 use proto::v1::agent_frame::Frame;
 use proto::v1::server_frame::Frame as Answer;
@@ -100,70 +99,14 @@ fn arguments() -> Arguments {
     arguments
 }
 
-/// An item with 20 attributes, 3 identity keys and 2 relationships to items before it.
-fn item(agent: usize, index: usize, changes: u64) -> Observation {
-    let unique = agent * 10_000_000 + index;
-    let mut seen = Observation::of(&hardware::CLASS, format!("item-{index:07}"));
-    let texts = [
-        "vendor",
-        "product_name",
-        "product_version",
-        "product_family",
-        "product_sku",
-        "serial_number",
-        "system_uuid",
-        "chassis_type",
-        "chassis_vendor",
-        "chassis_version",
-        "chassis_serial",
-        "asset_tag",
-        "board_vendor",
-        "board_name",
-        "board_version",
-        "board_serial",
-        "firmware_vendor",
-        "firmware_version",
-        "firmware_date",
-        "firmware_revision",
-    ];
-    for (place, name) in texts.into_iter().enumerate() {
-        // Three attributes follow the number of changes; about half of the values are unlike any other item's.
-        let value = match place {
-            17..20 => format!("{changes}.{}.{place}", index % 97),
-            _ if place % 2 == 0 => format!("Acme {name} {}", index % 53),
-            _ => format!("{name}-{unique:012x}"),
-        };
-        seen.facts.insert(Name::Borrowed(name), Value::Text(value));
-    }
-    let uuid = format!("4c4c4544-0043-5810-{:04x}-{unique:012x}", agent + 0x8000);
-    let octets: Vec<String> =
-        (0..4).rev().map(|byte| format!("{:02x}", (unique >> (8 * byte)) & 0xff)).collect();
-    let mac = format!("3c:ec:{}", octets.join(":"));
-    seen = seen
-        .key(IdentityKey::new(KeyType::SmbiosUuid, Realm::everywhere(), &uuid))
-        .key(IdentityKey::new(
-            KeyType::ChassisSerial,
-            Realm::everywhere(),
-            &format!("acme/sn{unique:010}"),
-        ))
-        .key(IdentityKey::new(KeyType::MacAddress, Realm::everywhere(), &mac));
-    assert_eq!((seen.facts.len(), seen.keys.len()), (20, 3));
-    seen.relate("member_of", RelationTarget::Native(format!("item-{:07}", index / 16)));
-    seen.relate(
-        "stored_on",
-        RelationTarget::Native(format!("item-{:07}", index.saturating_sub(1))),
-    );
-    seen
-}
-
 /// The spool records of one full look, as the agent makes them.
-fn records(agent: usize, id: AgentId, count: usize, changes: u64) -> Vec<Bytes> {
+fn records(agent: u64, id: AgentId, count: u64, changes: u64) -> Vec<Bytes> {
     let source = SourceId { collector: "bench".into(), target: id.to_string() };
     let mut digest = ScopeDigest::default();
     let mut parts: Vec<Vec<v1::Observation>> = vec![Vec::new()];
     let mut bytes = 0;
     for index in 0..count {
-        let wire = convert::observation_to(&item(agent, index, changes));
+        let wire = convert::observation_to(&item::item(agent, index, changes));
         digest.add(ContentHash::of(&wire.class, &wire.native_key, &wire.body));
         bytes += wire.encoded_len();
         if let Some(part) = parts.last_mut() {
@@ -186,7 +129,7 @@ fn records(agent: usize, id: AgentId, count: usize, changes: u64) -> Vec<Bytes> 
         part: u32::try_from(part).expect("few parts"),
         is_last: part == last,
         digest: convert::digest_to(digest),
-        seen_count: u64::try_from(count).expect("a small number"),
+        seen_count: count,
         observations,
         removed: Vec::new(),
     };
@@ -409,6 +352,7 @@ struct Messages {
 impl Messages {
     fn make(arguments: &Arguments) -> Self {
         let per_agent = arguments.items / arguments.agents;
+        let each = u64::try_from(per_agent).expect("a small number");
         let ids: Vec<AgentId> = (0..arguments.agents)
             .map(|number| {
                 let number = u8::try_from(number).expect("few agents");
@@ -416,8 +360,8 @@ impl Messages {
             })
             .collect();
         let made = |changes: u64| -> Vec<Vec<Bytes>> {
-            let agents = ids.iter().enumerate();
-            agents.map(|(agent, id)| records(agent, *id, per_agent, changes)).collect()
+            let agents = ids.iter().zip(0..);
+            agents.map(|(id, agent)| records(agent, *id, each, changes)).collect()
         };
         let (new, changed) = (made(0), made(1));
         Self { items: per_agent * arguments.agents, new, changed, ids }

@@ -8,7 +8,7 @@
 
 mod apply;
 mod engine;
-pub mod graph;
+mod graph;
 mod load;
 mod prepare;
 pub mod sessions;

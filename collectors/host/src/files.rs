@@ -72,6 +72,16 @@ pub(crate) fn read_limited(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
     Ok(buffer)
 }
 
+/// Reads a file that says nothing when it is cut, such as JSON; one that is longer than `limit` is an error.
+pub(crate) fn read_whole(path: &Path, limit: usize) -> io::Result<Vec<u8>> {
+    let mut buffer = Vec::new();
+    if read_into(path, limit, &mut buffer)? {
+        let detail = format!("longer than the {limit} bytes that are read of it");
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, detail));
+    }
+    Ok(buffer)
+}
+
 /// Reads at most `limit` bytes of a file as text; bytes that are no UTF-8 become U+FFFD.
 pub(crate) fn read_to_string_limited(path: &Path, limit: usize) -> io::Result<String> {
     let bytes = read_limited(path, limit)?;
@@ -217,6 +227,8 @@ mod tests {
         assert_eq!(buffer.len(), 100);
         assert!(!read_into(&path, 10_000, &mut buffer).unwrap());
         assert_eq!(buffer.len(), 10_000);
+        assert_eq!(read_whole(&path, 9_999).unwrap_err().kind(), io::ErrorKind::FileTooLarge);
+        assert_eq!(read_whole(&path, 10_000).unwrap().len(), 10_000);
     }
 
     #[cfg(unix)]

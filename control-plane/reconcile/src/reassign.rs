@@ -108,22 +108,20 @@ impl Reconciler {
         }
         let title = Some(title.unwrap_or_else(|| self.title_now(to, &after_to)));
         self.write_item(to, title, words, None);
-        self.leave(from, source, &before_from, &staying, at)
+        self.leave(Word { item: from, source, at }, &before_from, &staying)
     }
 
     /// What losing sightings changes of an item that keeps others.
     fn leave(
         &mut self,
-        from: Number,
-        source: Number,
+        word: Word,
         before: &[ObservationRecord],
         staying: &[ObservationRecord],
-        at: Timestamp,
     ) -> Result<(), Error> {
+        let from = word.item;
         if staying.is_empty() {
             return Ok(());
         }
-        let word = Word { item: from, source, at };
         let title = self.note_differences(word, before, staying);
         let words = staying.iter().map(|record| words_of(&record.seen)).collect();
         let title = Some(title.unwrap_or_else(|| self.title_now(from, staying)));

@@ -40,12 +40,26 @@ fn source() -> SourceId {
 
 /// `start` tells starts apart: a process that starts again draws other ids.
 async fn open(path: &Path, start: u64) -> (Database, SqliteItems, Ingest) {
+    open_at(path, start, clock()).await
+}
+
+/// A clock that is after everything that the tests report: nothing is seen in the future.
+fn clock() -> Arc<SimulatedClock> {
+    let long = std::time::Duration::from_secs(1_700_100_000);
+    Arc::new(SimulatedClock::at(std::time::UNIX_EPOCH + long))
+}
+
+async fn open_at(
+    path: &Path,
+    start: u64,
+    clock: Arc<SimulatedClock>,
+) -> (Database, SqliteItems, Ingest) {
     let database = Database::open(&path.join("dharma.sqlite")).unwrap();
     let store = SqliteItems::open(database.clone()).unwrap();
     let ingest = Ingest::start(
         Arc::new(store.clone()),
         Arc::new(Catalog::built_in()),
-        Arc::new(SimulatedClock::default()),
+        clock,
         Arc::new(SeededRandomness::new(start)),
     );
     let ingest = ingest.await.unwrap();
@@ -54,8 +68,12 @@ async fn open(path: &Path, start: u64) -> (Database, SqliteItems, Ingest) {
 
 impl Rig {
     async fn new() -> Self {
+        Self::with(clock()).await
+    }
+
+    async fn with(clock: Arc<SimulatedClock>) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let (database, store, ingest) = open(folder.path(), 1).await;
+        let (database, store, ingest) = open_at(folder.path(), 1, clock).await;
         Self { _folder: folder, store, database, ingest, sequence: 0 }
     }
 

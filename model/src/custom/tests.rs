@@ -3,38 +3,9 @@
 use super::*;
 use crate::Value;
 
-const CLASS: &str = r#"
-[[class]]
-name = "power_strip"
-label = "Power strip"
-plural = "Power strips"
-doc = "A strip of outlets in a rack."
-title = "label"
-keys = ["chassis_serial", "user_key"]
+const CLASS: &str = include_str!("testdata/class.toml");
 
-[[class.attribute]]
-name = "label"
-label = "Label"
-doc = "What is written on it."
-kind = "text"
-
-[[class.attribute]]
-name = "load_watts"
-label = "Load"
-doc = "What is drawn now."
-kind = "count"
-unit = "watts"
-nature = "reading"
-"#;
-
-const ATTRIBUTE: &str = r#"
-[[attribute]]
-class = "host"
-name = "cost_center"
-label = "Cost center"
-doc = "Who pays for it."
-kind = "text"
-"#;
+const ATTRIBUTE: &str = include_str!("testdata/attribute.toml");
 
 fn problems(text: &str) -> Vec<Problem> {
     let mut catalog = Catalog::built_in();

@@ -10,29 +10,11 @@ use std::sync::LazyLock;
 /// The most that is said about one file, in letters of four bytes, whatever the file holds.
 const SAID_BYTES_MAX: usize = 100 * 1024;
 
-const GOOD: &str = r#"
-[[class]]
-name = "x_power_strip"
-label = "Power strip"
-plural = "Power strips"
-doc = "A strip of outlets in a rack."
-title = "label"
-keys = ["chassis_serial", "user_key"]
-
-[[class.attribute]]
-name = "label"
-label = "Label"
-doc = "What is written on it."
-kind = "text"
-
-[[class.attribute]]
-name = "load_watts"
-label = "Load"
-doc = "What is drawn now."
-kind = "count"
-unit = "watts"
-nature = "reading"
-
+/// The files of the unit tests, and a class that is part of another item.
+const GOOD: &str = concat!(
+    include_str!("../../src/custom/testdata/class.toml"),
+    include_str!("../../src/custom/testdata/attribute.toml"),
+    r#"
 [[class]]
 name = "x_outlet"
 label = "Outlet"
@@ -46,14 +28,8 @@ name = "number"
 label = "Number"
 doc = "Its place on the strip."
 kind = "integer"
-
-[[attribute]]
-class = "host"
-name = "x_cost_center"
-label = "Cost center"
-doc = "Who pays for it."
-kind = "text"
-"#;
+"#
+);
 
 /// The catalog without own classes and its lines; made once, because a long run has ten thousands of cases.
 static BUILT_IN: LazyLock<(Catalog, Vec<String>)> = LazyLock::new(|| {

@@ -9,18 +9,16 @@
 //! that has to be decided again, what moves, and the relationships of a dozen neighbours that move with it. A plan
 //! decides about everything that is known by other rules.
 
+#[path = "bench-reconcile/item.rs"]
+mod item;
+
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use model::classes::hardware;
 use model::decision::{
     Decision, Number, ObservationRecord, ObservationWrite, RelationRecord, native_hash,
 };
-use model::relationships::{MEMBER_OF, STORED_ON};
 use model::run::ContentHash;
-use model::{
-    AgentId, Catalog, IdentityKey, ItemId, KeyType, Name, Observation, Realm, RelationTarget,
-    SourceId, Timestamp, Value,
-};
+use model::{AgentId, Catalog, ItemId, Observation, SourceId, Timestamp};
 use proto::v1;
 use reconcile::{Error, Past, Reconciler, Rules, Sight};
 use std::collections::{BTreeSet, HashMap};
@@ -276,60 +274,9 @@ impl Bench {
 }
 
 fn sent(index: u64, changes: u64) -> Sent {
-    let seen = item(index, changes);
+    let seen = item::item(0, index, changes);
     let wire = proto::convert::observation_to(&seen);
     Sent { seen: Some(seen), wire }
-}
-
-/// An item with twenty attributes, three identity keys and two relationships to items before it; three attributes
-/// follow the number of changes.
-fn item(index: u64, changes: u64) -> Observation {
-    const TEXTS: [&str; 20] = [
-        "vendor",
-        "product_name",
-        "product_version",
-        "product_family",
-        "product_sku",
-        "serial_number",
-        "system_uuid",
-        "chassis_type",
-        "chassis_vendor",
-        "chassis_version",
-        "chassis_serial",
-        "asset_tag",
-        "board_vendor",
-        "board_name",
-        "board_version",
-        "board_serial",
-        "firmware_vendor",
-        "firmware_version",
-        "firmware_date",
-        "firmware_revision",
-    ];
-    let mut seen = Observation::of(&hardware::CLASS, format!("item-{index:07}"));
-    for (place, name) in TEXTS.into_iter().enumerate() {
-        let value = match place {
-            17..20 => format!("{changes}.{}.{place}", index % 97),
-            _ if place % 2 == 0 => format!("Acme {name} {}", index % 53),
-            _ => format!("{name}-{index:012x}"),
-        };
-        seen.facts.insert(Name::Borrowed(name), Value::Text(value));
-    }
-    let mac = format!(
-        "3c:ec:ef:{:02x}:{:02x}:{:02x}",
-        index >> 16 & 0xff,
-        index >> 8 & 0xff,
-        index & 0xff
-    );
-    let key = |key_type, value: &str| IdentityKey::new(key_type, Realm::everywhere(), value);
-    seen = seen
-        .key(key(KeyType::SmbiosUuid, &format!("4c4c4544-0043-5810-8000-{index:012x}")))
-        .key(key(KeyType::ChassisSerial, &format!("acme/sn{index:010}")))
-        .key(key(KeyType::MacAddress, &mac));
-    seen.relate(MEMBER_OF, RelationTarget::Native(format!("item-{:07}", index / 16)));
-    let before = index.saturating_sub(1);
-    seen.relate(STORED_ON, RelationTarget::Native(format!("item-{before:07}")));
-    seen
 }
 
 /// Bytes of memory that the process holds.

@@ -6,20 +6,22 @@
 
 #[path = "bench-topology/estate.rs"]
 mod estate;
+/// The control plane's own; to depend on that would build all of its APIs for this.
+#[path = "../../../control-plane/src/ingest/graph.rs"]
+mod graph;
 
 use anyhow::{Context, Result};
 use clap::Parser;
 use environment::{Clock, SystemClock};
 use estate::{Estate, Random};
 use model::decision::Number;
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 use store::database::Database;
-use store::observed::{ItemStore, Snapshot};
+use store::observed::ItemStore;
 use store::sqlite::SqliteItems;
 use system_tests::report::Report;
-use topology::{Builder, By, Graph, GroupOrder, Grouping, Limits};
+use topology::{By, Graph, GroupOrder, Grouping, Limits};
 
 #[derive(Parser)]
 struct Arguments {
@@ -93,33 +95,9 @@ async fn write(estate: &Estate, path: &Path) -> Result<()> {
 async fn load(path: &Path) -> Result<Graph> {
     let database = Database::open(path)?;
     let store = SqliteItems::open(database.clone())?;
-    let graph = graph_of(&store.load().await?);
+    let graph = graph::graph_of(&store.load().await?);
     database.close().await;
     Ok(graph)
-}
-
-/// What `ingest::graph` of the control plane does; to depend on it would build all of the APIs for this.
-fn graph_of(snapshot: &Snapshot) -> Graph {
-    let mut builder = Builder::new();
-    for source in &snapshot.sources {
-        builder.source(source.number, &source.site, source.agent);
-    }
-    for item in &snapshot.items {
-        builder.item(item.number, item.id, &item.class, (item.parent, item.state));
-    }
-    let sources: HashMap<Number, Number> =
-        snapshot.scopes.iter().map(|scope| (scope.number, scope.source)).collect();
-    for observation in &snapshot.observations {
-        let source = sources.get(&observation.scope).copied().unwrap_or(0);
-        builder.observation(observation.number, source, observation.item, observation.is_present);
-    }
-    for (observation, item, spare) in &snapshot.spares {
-        builder.spare(*observation, *item, *spare);
-    }
-    for relation in &snapshot.relations {
-        builder.relation(relation.from, &relation.verb, relation.to);
-    }
-    builder.finish()
 }
 
 fn ask(graph: &Graph, estate: &Estate, random: &mut Random, report: &mut Report) -> Result<()> {

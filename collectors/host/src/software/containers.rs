@@ -3,6 +3,7 @@
 //!
 //! An engine whose socket may not be opened is reported as not looked at; one that is not there is not present.
 //! What Podman's storage says and its socket does not, such as a whole range of ports, is told from the storage.
+//! What is there and cannot be read is a failed part, and the scope is partial then.
 //!
 //! Deliberately not here: what runs inside (the scope `processes`), starting and stopping, pods (the cluster's).
 
@@ -13,6 +14,7 @@ mod containerd;
 mod http;
 mod libpod;
 mod storage;
+mod troubles;
 
 use crate::files::{self, Refusal, StatGuard};
 use api::{Container, Image};
@@ -22,6 +24,7 @@ use model::observation::part_key;
 use model::run::CoverageReason;
 use model::{Coverage, Observation, RelationTarget, Value, relationships};
 use std::collections::BTreeMap;
+use troubles::Troubles;
 
 /// Sockets of the whole host: engine, path.
 const SOCKETS: [(&str, &str); 3] = [
@@ -33,6 +36,9 @@ const SOCKETS: [(&str, &str); 3] = [
 /// Sockets of users below their folder in /run/user.
 const USER_SOCKETS: [(&str, &str); 2] =
     [("docker", "docker.sock"), ("podman", "podman/podman.sock")];
+
+/// Folders of the users that are logged in.
+const USERS: &str = "/run/user";
 
 /// What Docker leaves on the disk while it does not run.
 const DOCKERS: &str = "/var/lib/docker/containers";
@@ -52,14 +58,16 @@ const TEXT_LENGTH_MAX: usize = 1000;
 /// The guard of the scope: only a host without any engine can be told unchanged without asking.
 pub(super) fn guard(target: &Target) -> Option<Guard> {
     let mut guard = StatGuard::new();
-    for (engine, path) in sockets(target) {
+    let mut troubles = Troubles::default();
+    for (engine, path) in sockets(target, &mut troubles) {
         if std::fs::symlink_metadata(target.link_path(&path)).is_ok() {
             return None;
         }
         guard.bytes(engine.as_bytes());
     }
-    let is_there = !containerd::places(target).is_empty()
-        || !storage::places(target).is_empty()
+    let is_there = !containerd::places(target, &mut troubles).is_empty()
+        || !storage::places(target, &mut troubles).is_empty()
+        || !troubles.is_empty()
         || std::fs::metadata(target.path(DOCKERS)).is_ok();
     (!is_there).then(|| guard.finish())
 }
@@ -73,26 +81,28 @@ struct Findings {
     present: Vec<&'static str>,
     is_cut: bool,
     refused: Vec<(CoverageReason, String)>,
+    troubles: Troubles,
 }
 
 /// Looks at the scope.
 pub(super) fn collect(target: &Target, run: &mut Run<'_>) -> Coverage {
     let mut findings = Findings::default();
-    for place in storage::places(target) {
+    for place in storage::places(target, &mut findings.troubles) {
         read_storage(target, &place, run, &mut findings);
     }
-    for place in containerd::places(target) {
+    for place in containerd::places(target, &mut findings.troubles) {
         match place.read(target) {
-            Ok((containers, images)) => {
+            Ok(listed) => {
                 findings.is_present("containerd");
-                containers.into_iter().for_each(|found| findings.add("containerd", found));
-                images.into_iter().for_each(|image| findings.add_image("containerd", image));
+                findings.troubles.extend(listed.troubles);
+                listed.containers.into_iter().for_each(|found| findings.add("containerd", found));
+                listed.images.into_iter().for_each(|image| findings.add_image("containerd", image));
             }
             Err(error) => findings.refuse(&place.root, &error),
         }
     }
     if target.is_live() {
-        for (engine, path) in sockets(target) {
+        for (engine, path) in sockets(target, &mut findings.troubles) {
             ask(target, (engine, &path), &mut findings);
         }
     }
@@ -120,6 +130,7 @@ fn read_storage(
         Err(error) => return findings.refuse(&place.graph_root, &error),
     };
     findings.is_present("podman");
+    findings.troubles.extend(store.troubles);
     if store.is_sqlite && !store.containers.is_empty() {
         run.failed(
             format!("labels, ports and networks of the containers in {}", place.graph_root),
@@ -134,7 +145,7 @@ fn read_storage(
 }
 
 /// The sockets of engines that may be there.
-fn sockets(target: &Target) -> Vec<(&'static str, String)> {
+fn sockets(target: &Target, troubles: &mut Troubles) -> Vec<(&'static str, String)> {
     let mut sockets: Vec<(&'static str, String)> = Vec::new();
     for (engine, path) in SOCKETS {
         // /var/run is a link to /run nearly everywhere.
@@ -145,10 +156,17 @@ fn sockets(target: &Target) -> Vec<(&'static str, String)> {
             sockets.push((engine, path.to_owned()));
         }
     }
-    let users = files::list_dir(&target.path("/run/user")).unwrap_or_default();
+    let users = files::list_dir(&target.path(USERS)).unwrap_or_else(|error| {
+        troubles.add(USERS, error);
+        Vec::new()
+    });
+    if users.len() > USERS_MAX {
+        let detail = format!("more than the {USERS_MAX} users whose sockets are asked");
+        troubles.add(USERS, std::io::Error::new(std::io::ErrorKind::FileTooLarge, detail));
+    }
     for user in users.iter().take(USERS_MAX) {
         for (engine, path) in USER_SOCKETS {
-            sockets.push((engine, format!("/run/user/{user}/{path}")));
+            sockets.push((engine, format!("{USERS}/{user}/{path}")));
         }
     }
     sockets
@@ -216,19 +234,12 @@ impl Findings {
     }
 
     fn refuse(&mut self, what: &str, error: &std::io::Error) {
-        let reason = match files::refusal(error) {
-            Refusal::NotFound => return,
-            Refusal::PermissionDenied => CoverageReason::PermissionDenied,
-            // A socket that nobody listens on belongs to an engine that is stopped: it has no running containers,
-            // but those that it has are not known.
-            Refusal::Other if error.kind() == std::io::ErrorKind::InvalidData => {
-                CoverageReason::Malformed
-            }
-            Refusal::Other if error.kind() == std::io::ErrorKind::TimedOut => {
-                CoverageReason::TimedOut
-            }
-            Refusal::Other => CoverageReason::Unreachable,
-        };
+        if files::refusal(error) == Refusal::NotFound {
+            return;
+        }
+        // A socket that nobody listens on belongs to an engine that is stopped: it has no running containers, but
+        // those that it has are not known.
+        let reason = troubles::reason(error);
         let remedy = match reason {
             CoverageReason::PermissionDenied => {
                 "may not be opened; run the agent as root, or let its account into the engine's group".to_owned()
@@ -246,6 +257,7 @@ impl Findings {
         for ((engine, _), container) in std::mem::take(&mut self.containers) {
             run.saw(observe_container(engine, container));
         }
+        self.troubles.tell(run);
         self.coverage()
     }
 
@@ -257,6 +269,9 @@ impl Findings {
             } else {
                 Coverage::not_looked_at(reason, detail)
             };
+        }
+        if let Some((reason, detail)) = self.troubles.reason() {
+            return Coverage::partial(reason, detail);
         }
         if self.is_cut {
             let detail = format!("more than {ITEMS_MAX} containers or images");
@@ -325,6 +340,7 @@ fn observe_image(engine: &'static str, image: Image) -> Observation {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::run::CoverageStatus;
 
     #[test]
     fn a_host_without_an_engine_says_so_and_has_a_guard() {
@@ -335,6 +351,66 @@ mod tests {
         assert!(guard(&target).is_some());
         std::fs::create_dir_all(place.path().join("var/lib/containerd")).unwrap();
         assert!(guard(&target).is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_a_failed_part_and_the_scope_is_partial() {
+        let place = tempfile::tempdir().unwrap();
+        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let look = || {
+            let mut seen = Vec::new();
+            let mut run = Run::new(&mut seen);
+            let coverage = collect(&target, &mut run);
+            let failed = run.failures().iter().map(|part| part.what.clone()).collect();
+            let failed: Vec<String> = failed;
+            (coverage, failed, seen.len())
+        };
+        // A configuration that is a directory: nobody knows where containerd keeps its folders.
+        let configuration = place.path().join("etc/containerd/config.toml");
+        std::fs::create_dir_all(&configuration).unwrap();
+        let (coverage, failed, _) = look();
+        assert_eq!(coverage.status, CoverageStatus::Partial);
+        assert_eq!(failed.len(), 1);
+        assert!(failed[0].ends_with("config.toml"), "{failed:?}");
+        assert!(guard(&target).is_none(), "it may be mended without any other sign");
+        std::fs::remove_dir(&configuration).unwrap();
+        // A torn bundle: its container is there, what is in it is not known.
+        let bundle =
+            place.path().join("run/containerd").join(containerd::TASKS).join("default/web");
+        std::fs::create_dir_all(&bundle).unwrap();
+        std::fs::write(bundle.join("config.json"), "{\"process\":").unwrap();
+        let (coverage, failed, count) = look();
+        assert_eq!(coverage.status, CoverageStatus::Partial);
+        assert_eq!(coverage.reason, CoverageReason::Malformed);
+        assert_eq!((failed.len(), count), (1, 1));
+        std::fs::write(bundle.join("config.json"), "{}").unwrap();
+        assert_eq!(look().0, Coverage::complete());
+    }
+
+    #[test]
+    fn users_that_cannot_be_listed_or_are_too_many_leave_the_scope_partial() {
+        let place = tempfile::tempdir().unwrap();
+        let target = Target { id: "t".into(), site: "s".into(), root: place.path().to_owned() };
+        let look = || {
+            let mut findings = Findings::default();
+            let found = sockets(&target, &mut findings.troubles).len();
+            let mut seen = Vec::new();
+            let mut run = Run::new(&mut seen);
+            let coverage = findings.tell(&mut run);
+            (found, run.failures_count(), coverage.reason)
+        };
+        let users = place.path().join("run/user");
+        std::fs::create_dir(place.path().join("run")).unwrap();
+        assert_eq!(look(), (SOCKETS.len(), 0, CoverageReason::NotPresent));
+        std::os::unix::fs::symlink("user", &users).unwrap();
+        assert_eq!(look(), (SOCKETS.len(), 1, CoverageReason::Unreachable));
+        assert!(guard(&target).is_none());
+        std::fs::remove_file(&users).unwrap();
+        for user in 0..=USERS_MAX {
+            std::fs::create_dir_all(users.join(user.to_string())).unwrap();
+        }
+        let asked = SOCKETS.len() + USERS_MAX * USER_SOCKETS.len();
+        assert_eq!(look(), (asked, 1, CoverageReason::LimitReached));
     }
 
     #[test]

@@ -132,9 +132,10 @@ fn bridged_views() -> Vec<Look> {
     let other_serial = (KeyType::ChassisSerial, "acme/7cx2k99");
     let brd = (KeyType::BoardSerial, "acme/brd-7781");
     let mac = (KeyType::MacAddress, "3c:ec:ef:00:77:01");
+    let base = (KeyType::MacAddress, "3c:ec:ef:00:77:02");
     [
-        ("snmp", board("chassis", &[serial])),
-        ("list", board("row 7", &[serial, brd, mac])),
+        ("snmp", board("chassis", &[serial, base])),
+        ("list", board("row 7", &[serial, base, brd, mac])),
         ("ssh", board("system", &[uuid, brd, mac])),
         ("scan", board("other", &[other_serial, brd])),
     ]

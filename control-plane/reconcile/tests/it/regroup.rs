@@ -142,10 +142,10 @@ fn a_bridge_that_leaves_divides_what_it_joined() {
         })
     };
     let uuid = (KeyType::SmbiosUuid, "4c4c4544-0043-5810-8032-b7c04f4b3101");
-    let serial = (KeyType::ChassisSerial, "acme/7cx2k13");
+    let port = (KeyType::MacAddress, "3c:ec:ef:00:77:02");
     estate.look(&source("redfish", "a"), "systems", &[board("1", &[uuid])], (at(0), false));
-    estate.look(&source("snmp", "a"), "systems", &[board("2", &[serial])], (at(1), false));
-    estate.look(&source("ssh", "a"), "systems", &[board("3", &[uuid, serial])], (at(2), false));
+    estate.look(&source("snmp", "a"), "systems", &[board("2", &[port])], (at(1), false));
+    estate.look(&source("ssh", "a"), "systems", &[board("3", &[uuid, port])], (at(2), false));
     let item = |estate: &Estate, from: &str, name: &str| estate.item(&source(from, "a"), name);
     assert_eq!(item(&estate, "redfish", "1"), item(&estate, "snmp", "2"));
     estate.look(&source("ssh", "a"), "systems", &[board("3", &[uuid])], (at(3), false));
@@ -285,7 +285,7 @@ fn an_interface_that_moves_along_keeps_its_addresses_known() {
         "host",
         &["host", "tcp", "0.0.0.0", "80"],
     );
-    estate.look(&agent(), "sockets", &[listener.clone()], (at(11), false));
+    estate.look(&agent(), "sockets", std::slice::from_ref(&listener), (at(11), false));
     estate.look(&agent(), "units", &[client], (at(12), false));
     let process = estate.item(&agent(), "host/process/app").unwrap();
     let listener = estate.item(&agent(), &listener.native_key).unwrap();

@@ -1,7 +1,7 @@
 //! Agents: the list, one of them, and cutting one off.
 
 use super::extract::{Parameters, id};
-use super::page::PageRequest;
+use super::page::{PageParameters, PageRequest};
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment::rfc3339;
@@ -58,8 +58,7 @@ pub struct AgentPage {
 
 /// Agents, in the order in which they joined.
 #[utoipa::path(get, path = "/api/v1/agents", tag = "agents", params(
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    PageParameters),
     responses((status = 200, body = AgentPage), (status = "default", body = Problem)))]
 pub async fn list(
     State(app): State<App>,

@@ -2,7 +2,7 @@
 
 use super::extract::{Parameters, id};
 use super::filter;
-use super::page::PageRequest;
+use super::page::{PageParameters, PageRequest};
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment;
@@ -24,13 +24,22 @@ pub struct ChangePage {
     pub next_page_token: String,
 }
 
+/// The parameters of a list of changes, beside those of its pages.
+#[derive(Debug, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ChangeParameters {
+    /// Names of classes, separated by commas
+    pub class: Option<String>,
+    /// Observed at or after this moment, RFC 3339
+    pub since: Option<String>,
+    /// Committed after this revision
+    pub after_revision: Option<u64>,
+}
+
 /// What changed, newest first.
 #[utoipa::path(get, path = "/api/v1/changes", tag = "history", params(
-    ("class" = Option<String>, Query, description = "Names of classes, separated by commas"),
-    ("since" = Option<String>, Query, description = "Observed at or after this moment, RFC 3339"),
-    ("after_revision" = Option<u64>, Query, description = "Committed after this revision"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    ChangeParameters,
+    PageParameters),
     responses((status = 200, body = ChangePage), (status = "default", body = Problem)))]
 pub async fn list(
     State(app): State<App>,
@@ -45,11 +54,8 @@ pub async fn list(
 #[utoipa::path(get, path = "/api/v1/items/{id}/changes", tag = "history", params(
     ("id" = String, Path, description = "Id of the item"),
     ("with_parts" = Option<bool>, Query, description = "With the changes of its parts"),
-    ("class" = Option<String>, Query, description = "Names of classes, separated by commas"),
-    ("since" = Option<String>, Query, description = "Observed at or after this moment, RFC 3339"),
-    ("after_revision" = Option<u64>, Query, description = "Committed after this revision"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    ChangeParameters,
+    PageParameters),
     responses((status = 200, body = ChangePage), (status = "default", body = Problem)))]
 pub async fn of_item(
     State(app): State<App>,

@@ -1,7 +1,7 @@
 //! How much there is.
 
-use super::extract::Parameters;
-use super::filter;
+use super::extract::{MomentParameter, Parameters};
+use super::filter::{self, FilterParameters};
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment;
@@ -43,12 +43,8 @@ pub struct Counts {
 
 /// Exact counts of items, now or at a moment, and of agents as they are now; takes the filter of `/api/v1/items`.
 #[utoipa::path(get, path = "/api/v1/counts", tag = "items", params(
-    ("class" = Option<String>, Query, description = "Names of classes, separated by commas"),
-    ("state" = Option<String>, Query, description = "Names of states, separated by commas"),
-    ("text" = Option<String>, Query, description = "Words of the title or an indexed text"),
-    ("parent" = Option<String>, Query, description = "Parts of this item only"),
-    ("where" = Option<String>, Query, description = "A condition on an attribute, such as port>=1024; may be repeated"),
-    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now")),
+    FilterParameters,
+    MomentParameter),
     responses((status = 200, body = Counts), (status = "default", body = Problem)))]
 pub async fn show(
     State(app): State<App>,

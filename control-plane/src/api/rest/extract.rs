@@ -4,6 +4,7 @@ use crate::api::error::{ApiError, Code, shortened};
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use http::{header, request::Parts};
 use serde::de::DeserializeOwned;
+use utoipa::IntoParams;
 
 /// Parameters of one request; a filter with 32 conditions and a few classes stays far below.
 const PARAMETERS_MAX: usize = 128;
@@ -46,6 +47,14 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             ApiError::invalid("body", detail)
         })
     }
+}
+
+/// The parameter of a question that can be asked as of a past moment, as the description of the API tells it.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct MomentParameter {
+    /// The moment that is asked about, RFC 3339; without it, now
+    pub at: Option<String>,
 }
 
 /// The parameters of a query, in their order. Each is taken once; what nobody took is an error.

@@ -9,6 +9,7 @@ use crate::api::moment;
 use model::query::{CONDITIONS_MAX, Comparison, Condition, Filter, Order};
 use model::{Catalog, ItemState, Kind, Name, Value};
 use std::fmt::Write;
+use utoipa::IntoParams;
 
 /// Bytes of a text that is searched for.
 const TEXT_BYTES_MAX: usize = 256;
@@ -26,6 +27,22 @@ const SIGNS: [(&str, Comparison); 7] = [
     ("~", Comparison::Contains),
     ("=", Comparison::Equal),
 ];
+
+/// The parameters that [`take`] takes, as the description of the API tells them; beside them each `q_ATTRIBUTE`.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct FilterParameters {
+    /// Names of classes, separated by commas
+    pub class: Option<String>,
+    /// Names of states, separated by commas; without it, every state but retired (in a comparison: every state)
+    pub state: Option<String>,
+    /// Words of the title or an indexed text; every word must match, by prefix
+    pub text: Option<String>,
+    /// Parts of this item only
+    pub parent: Option<String>,
+    /// A condition on an attribute, such as port>=1024 (signs = != < <= > >= ~); may be repeated; q_port=>=1024 is the same
+    pub r#where: Option<String>,
+}
 
 /// Takes the filter out of the parameters.
 ///

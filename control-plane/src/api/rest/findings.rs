@@ -2,7 +2,7 @@
 //! `review` decide.
 
 use super::extract::{Parameters, id};
-use super::page::PageRequest;
+use super::page::{PageParameters, PageRequest};
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment::rfc3339;
@@ -117,8 +117,7 @@ pub struct PossibleDuplicatePage {
 /// Disappearances that are held now. A later complete look that misses less settles one.
 #[utoipa::path(get, path = "/api/v1/held-retirements", tag = "findings", params(
     ("agent" = Option<String>, Query, description = "Only of the scopes that this agent carries"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    PageParameters),
     responses((status = 200, body = HeldRetirementPage), (status = "default", body = Problem)))]
 pub async fn held_retirements(
     State(app): State<App>,
@@ -140,8 +139,7 @@ pub async fn held_retirements(
 /// Items that may be one, the newest first, without those of which one is retired.
 #[utoipa::path(get, path = "/api/v1/possible-duplicates", tag = "findings", params(
     ("item" = Option<String>, Query, description = "Only pairs with this item"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    PageParameters),
     responses((status = 200, body = PossibleDuplicatePage), (status = "default", body = Problem)))]
 pub async fn possible_duplicates(
     State(app): State<App>,

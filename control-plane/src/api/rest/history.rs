@@ -1,8 +1,8 @@
 //! History as a whole: how far it reaches back, the moments at which an item changed, and what differs between two.
 
-use super::extract::{Parameters, id};
-use super::filter;
-use super::page::PageRequest;
+use super::extract::{MomentParameter, Parameters, id};
+use super::filter::{self, FilterParameters};
+use super::page::{PageParameters, PageRequest};
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment::{self, rfc3339};
@@ -200,7 +200,7 @@ pub async fn extent(
 /// The moments at which an item changed, around one moment.
 #[utoipa::path(get, path = "/api/v1/items/{id}/moments", tag = "history", params(
     ("id" = String, Path, description = "Id of the item"),
-    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now"),
+    MomentParameter,
     ("with_parts" = Option<bool>, Query, description = "With the changes of its parts")),
     responses((status = 200, body = ItemMoments), (status = "default", body = Problem)))]
 pub async fn moments(
@@ -230,13 +230,8 @@ pub async fn moments(
     ("to" = Option<String>, Query, description = "The later moment, RFC 3339; without it, now"),
     ("item" = Option<String>, Query, description = "Only of this item, its relationships in both directions; no other filter then"),
     ("kind" = Option<String>, Query, description = "created, returned, retired or changed, separated by commas; without it, all"),
-    ("class" = Option<String>, Query, description = "Names of classes, separated by commas"),
-    ("state" = Option<String>, Query, description = "Names of states, separated by commas; without it, every state"),
-    ("text" = Option<String>, Query, description = "Words of the title or an indexed text; every word must match, by prefix"),
-    ("parent" = Option<String>, Query, description = "Parts of this item only"),
-    ("where" = Option<String>, Query, description = "A condition on an attribute, such as port>=1024; may be repeated"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before, with the same moments")),
+    FilterParameters,
+    PageParameters),
     responses((status = 200, body = DifferencePage), (status = "default", body = Problem)))]
 pub async fn diff(
     State(app): State<App>,

@@ -1,9 +1,9 @@
 //! Configuration items and what they relate to.
 
 use super::conditional;
-use super::extract::{Parameters, id};
-use super::filter;
-use super::page::PageRequest;
+use super::extract::{MomentParameter, Parameters, id};
+use super::filter::{self, FilterParameters};
+use super::page::{PageParameters, PageRequest};
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment;
@@ -47,15 +47,10 @@ pub struct Scopes {
 
 /// Items that match a filter.
 #[utoipa::path(get, path = "/api/v1/items", tag = "items", params(
-    ("class" = Option<String>, Query, description = "Names of classes, separated by commas"),
-    ("state" = Option<String>, Query, description = "Names of states, separated by commas; without it, every state but retired"),
-    ("text" = Option<String>, Query, description = "Words of the title or an indexed text; every word must match, by prefix"),
-    ("parent" = Option<String>, Query, description = "Parts of this item only"),
-    ("where" = Option<String>, Query, description = "A condition on an attribute, such as port>=1024 (signs = != < <= > >= ~); may be repeated; q_port=>=1024 is the same"),
+    FilterParameters,
     ("order" = Option<String>, Query, description = "title, changed or class"),
-    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before, with the same question")),
+    MomentParameter,
+    PageParameters),
     responses((status = 200, body = ItemPage), (status = "default", body = Problem)))]
 pub async fn list(
     State(app): State<App>,
@@ -80,7 +75,7 @@ pub async fn list(
 /// One item. The id of an item that was merged into another leads to that one.
 #[utoipa::path(get, path = "/api/v1/items/{id}", tag = "items", params(
     ("id" = String, Path, description = "Id of the item"),
-    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now"),
+    MomentParameter,
     ("if-none-match" = Option<String>, Header, description = "The `etag` of an answer that the caller has")),
     responses((status = 200, body = ItemView, headers(("etag" = String, description = "Changes when the answer does"))),
         (status = 304, description = "The answer is the one that `if-none-match` names"), (status = 307, description = "The item was merged; the header `location` names what is left. A merge can be taken back"),
@@ -110,9 +105,8 @@ pub async fn show(
 #[utoipa::path(get, path = "/api/v1/items/{id}/relations", tag = "items", params(
     ("id" = String, Path, description = "Id of the item"),
     ("verb" = Option<String>, Query, description = "Names of relationships, separated by commas; without it, all"),
-    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    MomentParameter,
+    PageParameters),
     responses((status = 200, body = RelationPage), (status = "default", body = Problem)))]
 pub async fn relations(
     State(app): State<App>,

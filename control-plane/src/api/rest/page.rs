@@ -6,6 +6,7 @@ use crate::api::error::{ApiError, Code};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use model::query::{PAGE_SIZE_MAX, Page};
+use utoipa::IntoParams;
 
 /// The size of a page when none is asked for.
 const PAGE_SIZE_DEFAULT: u32 = 100;
@@ -13,6 +14,16 @@ const PAGE_SIZE_DEFAULT: u32 = 100;
 /// Bytes of a question's digest in a token; it guards against mistakes, not against an attacker, who could ask the
 /// question directly.
 const DIGEST_BYTES: usize = 8;
+
+/// The parameters that [`PageRequest::take`] takes, as the description of the API tells them.
+#[derive(Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageParameters {
+    /// From 1 to 500; 100 when missing
+    pub page_size: Option<u32>,
+    /// next_page_token of the page before, with the same question
+    pub page_token: Option<String>,
+}
 
 /// The page that is asked for, and the question that it belongs to.
 #[derive(Debug)]

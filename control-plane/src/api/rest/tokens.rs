@@ -4,7 +4,7 @@
 
 use super::extract::{Body, Parameters, id};
 use super::idempotency::{self, Begun};
-use super::page::PageRequest;
+use super::page::{PageParameters, PageRequest};
 use crate::api::auth::{Action, Caller, NewAccessToken, TOKEN_LIFE_DEFAULT};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment::rfc3339;
@@ -103,8 +103,7 @@ pub struct NewTokenView {
 
 /// Tokens that the caller may see.
 #[utoipa::path(get, path = "/api/v1/tokens", tag = "tokens", params(
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    PageParameters),
     responses((status = 200, body = TokenPage), (status = "default", body = Problem)))]
 pub async fn list(
     State(app): State<App>,

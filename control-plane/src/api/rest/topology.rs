@@ -3,9 +3,9 @@
 //! Counts are exact; a list that is shorter than its count says so. All of it is about now, but for neighborhoods,
 //! which can be asked for as of a moment.
 
-use super::extract::{Parameters, id};
+use super::extract::{MomentParameter, Parameters, id};
 use super::items::verbs;
-use super::page::PageRequest;
+use super::page::{PageParameters, PageRequest};
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Problem};
 use crate::api::moment;
@@ -126,7 +126,7 @@ pub async fn path(
     ("depth" = Option<u32>, Query, description = "How many relationships away at most, from 1 to 6; 1 when missing"),
     ("fold" = Option<u32>, Query, description = "More neighbors of one class by one relationship than this are one bundle, from 1 to 1000; 12 when missing"),
     ("limit" = Option<u32>, Query, description = "How many items are listed, from 1 to 1000; 200 when missing. All are counted"),
-    ("at" = Option<String>, Query, description = "The moment that is asked about, RFC 3339; without it, now")),
+    MomentParameter),
     responses((status = 200, body = NeighborhoodView), (status = "default", body = Problem)))]
 pub async fn neighborhood(
     State(app): State<App>,
@@ -155,8 +155,7 @@ pub async fn neighborhood(
 #[utoipa::path(get, path = "/api/v1/topology/orphans", tag = "topology", params(
     ("kind" = Option<String>, Query, description = "unrelated (no relationship at all) or parentless (parts of nothing); unrelated when missing"),
     ("class" = Option<String>, Query, description = "Names of classes, separated by commas; without it, all"),
-    ("page_size" = Option<u32>, Query, description = "From 1 to 500; 100 when missing"),
-    ("page_token" = Option<String>, Query, description = "next_page_token of the page before")),
+    PageParameters),
     responses((status = 200, body = OrphanPage), (status = "default", body = Problem)))]
 pub async fn orphans(
     State(app): State<App>,

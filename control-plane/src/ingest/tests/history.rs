@@ -221,13 +221,15 @@ fn summary(one: &ItemDifference) -> (DifferenceKind, usize, usize, usize) {
 
 /// Random looks, and what was read after each of them.
 async fn lived(dice: &Dice) -> (Rig, Vec<(Timestamp, World)>, BTreeSet<ItemId>) {
-    let mut rig = Rig::new().await;
-    // By the clock of the rig everything arrives at once, before it was observed.
+    let clock = Arc::new(SimulatedClock::default());
+    let mut rig = Rig::with(Arc::clone(&clock)).await;
     let mut now = 1_700_000_000_000_i64;
     let mut ids = BTreeSet::new();
     let mut past = Vec::new();
     for _ in 0..STEPS {
-        now += 1 + i64::try_from(dice.below(500)).unwrap();
+        let passed = 1 + dice.below(500);
+        clock.advance(std::time::Duration::from_millis(passed));
+        now += i64::try_from(passed).unwrap();
         let collector = if dice.one_in(2) { "host" } else { "sweep" };
         let from = SourceId { collector: collector.into(), target: agent().to_string() };
         let seen = look(dice, collector);

@@ -201,7 +201,7 @@ fn named(
 #[async_trait]
 impl Identity for SqliteItems {
     async fn wishes(&self) -> std::result::Result<Vec<WishRecord>, ReadError> {
-        Ok(self.database.read(|connection| wishes(connection)).await?)
+        Ok(self.database.read(wishes).await?)
     }
 
     async fn rules(&self, limit: u32) -> std::result::Result<Vec<RulesRecord>, ReadError> {

@@ -5,6 +5,9 @@
 //! containers lie here too, in a namespace of their own, and are left to Docker.
 //!
 //! An id is only unique in its namespace: one that was given by hand, not drawn at random, carries the namespace.
+//!
+//! A configuration, a bundle or a description that is there and cannot be read is a trouble of the look, and what is
+//! known of the container without it is told.
 
 mod images;
 
@@ -12,6 +15,7 @@ use super::ITEMS_MAX;
 use super::alive::{self, Life};
 use super::api::{self, Container, Image};
 use super::bolt::{self, Database, Entries};
+use super::troubles::{self, Troubles};
 use crate::files::{self, Refusal};
 use collector::Target;
 use model::Timestamp;
@@ -81,16 +85,31 @@ struct Mount {
     destination: String,
 }
 
-type Lists = (Vec<Container>, Vec<Image>);
+/// The part of containerd's own configuration that is of use.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Configuration {
+    root: Option<String>,
+    state: Option<String>,
+}
+
+/// What a containerd has.
+#[derive(Debug, Default)]
+pub(super) struct Listed {
+    pub(super) containers: Vec<Container>,
+    pub(super) images: Vec<Image>,
+    /// What of it could not be read.
+    pub(super) troubles: Troubles,
+}
 
 /// Those that are there.
-pub(super) fn places(target: &Target) -> Vec<Place> {
+pub(super) fn places(target: &Target, troubles: &mut Troubles) -> Vec<Place> {
     let mut places: Vec<Place> = PLACES
         .iter()
         .map(|(root, state)| Place { root: (*root).to_owned(), state: (*state).to_owned() })
         .collect();
     if let Some(hosts) = places.first_mut() {
-        configure(target, hosts);
+        configure(target, hosts, troubles);
     }
     let mut seen = BTreeSet::new();
     places.retain(|place| {
@@ -105,17 +124,14 @@ pub(super) fn places(target: &Target) -> Vec<Place> {
     places
 }
 
-/// Takes the folders from the configuration, where they stand before the first table.
-fn configure(target: &Target, place: &mut Place) {
+/// Takes the folders from the configuration.
+fn configure(target: &Target, place: &mut Place, troubles: &mut Troubles) {
     let path = target.path(CONFIGURATION);
-    let text = files::read_to_string_limited(&path, FILE_BYTES_MAX).unwrap_or_default();
-    for line in text.lines().take_while(|line| !line.trim_start().starts_with('[')) {
-        let Some((key, value)) = line.split_once('=') else { continue };
-        let value = value.trim().trim_matches(['"', '\'']);
-        match key.trim() {
-            "root" if value.starts_with('/') => value.clone_into(&mut place.root),
-            "state" if value.starts_with('/') => value.clone_into(&mut place.state),
-            _ => {}
+    let said: Configuration =
+        troubles.parsed(&path, FILE_BYTES_MAX, troubles::toml).unwrap_or_default();
+    for (folder, said) in [(&mut place.root, said.root), (&mut place.state, said.state)] {
+        if let Some(said) = said.filter(|path| path.starts_with('/')) {
+            *folder = said;
         }
     }
 }
@@ -134,60 +150,81 @@ pub(super) fn process_of_docker(target: &Target, id: &str) -> Option<u64> {
 }
 
 impl Place {
-    /// Reads containers and images.
-    pub(super) fn read(&self, target: &Target) -> io::Result<Lists> {
+    /// Reads containers and images; an error when nothing can be told.
+    pub(super) fn read(&self, target: &Target) -> io::Result<Listed> {
         let root = target.path(&self.root);
-        let listed = match bolt::look(&target.below(&root, DATABASE), |database| {
+        let mut listed = match bolt::look(&target.below(&root, DATABASE), |database| {
             read((target, &root), database)
         }) {
-            Ok(lists) => lists,
-            Err(error) if files::refusal(&error) == Refusal::NotFound => Lists::default(),
+            Ok(listed) => listed,
+            Err(error) if files::refusal(&error) == Refusal::NotFound => Listed::default(),
             Err(error) => return Err(error),
         };
-        let (containers, images) = listed;
+        let containers = std::mem::take(&mut listed.containers);
+        let is_empty = containers.is_empty() && listed.images.is_empty();
         let mut containers: BTreeMap<String, Container> =
             containers.into_iter().map(|container| (container.id.clone(), container)).collect();
-        self.add_tasks(target, &mut containers)?;
-        Ok((containers.into_values().collect(), images))
-    }
-
-    /// Tells of each container what its task does, and of containers that only have a task.
-    fn add_tasks(
-        &self,
-        target: &Target,
-        containers: &mut BTreeMap<String, Container>,
-    ) -> io::Result<()> {
         let tasks = target.path(&format!("{}/{TASKS}", self.state));
-        let namespaces = match files::list_dir(&tasks) {
-            Ok(namespaces) => namespaces,
-            Err(error) if files::refusal(&error) == Refusal::NotFound => return Ok(()),
-            Err(error) => return Err(error),
-        };
-        for namespace in namespaces.iter().filter(|namespace| *namespace != DOCKERS) {
-            let folder = target.below(&tasks, namespace);
-            for id in files::list_dir(&folder)? {
-                let own = unique_id(namespace, &id);
-                if containers.len() > ITEMS_MAX {
-                    return Ok(());
+        match files::list_dir(&tasks) {
+            Ok(namespaces) => {
+                let troubles = &mut listed.troubles;
+                for namespace in namespaces.iter().filter(|namespace| *namespace != DOCKERS) {
+                    add_tasks((target, &tasks), namespace, &mut containers, troubles);
                 }
-                let bundle = target.below(&folder, &id);
-                let container = containers.entry(own).or_insert_with(|| {
-                    of_bundle(&target.below(&bundle, "config.json"), namespace, &id)
-                });
-                tell_task(target, container, &bundle, &id);
+            }
+            Err(error) if is_empty && files::refusal(&error) != Refusal::NotFound => {
+                return Err(error);
+            }
+            Err(error) => {
+                // What runs is not known then.
+                if files::refusal(&error) != Refusal::NotFound {
+                    containers.values_mut().for_each(|container| container.state = None);
+                }
+                listed.troubles.add(tasks.display().to_string(), error);
             }
         }
-        Ok(())
+        listed.containers = containers.into_values().collect();
+        Ok(listed)
     }
 }
 
-/// What the kernel says of a task; of a tree that does not run it says nothing.
-fn tell_task(target: &Target, container: &mut Container, bundle: &Path, id: &str) {
+/// Tells of each container of a namespace what its task does, and of containers that only have a task.
+fn add_tasks(
+    (target, tasks): (&Target, &Path),
+    namespace: &str,
+    containers: &mut BTreeMap<String, Container>,
+    troubles: &mut Troubles,
+) {
+    let folder = target.below(tasks, namespace);
+    let ids = match files::list_dir(&folder) {
+        Ok(ids) => ids,
+        Err(error) => return troubles.add(folder.display().to_string(), error),
+    };
+    for id in ids {
+        let own = unique_id(namespace, &id);
+        if containers.len() > ITEMS_MAX {
+            return;
+        }
+        let bundle = target.below(&folder, &id);
+        let container = containers
+            .entry(own)
+            .or_insert_with(|| of_bundle((target, &bundle), namespace, &id, troubles));
+        tell_task((target, &bundle), container, &id, troubles);
+    }
+}
+
+/// What the kernel says of a task; of a tree that does not run it says nothing, nor of one whose process is not known.
+fn tell_task(
+    (target, bundle): (&Target, &Path),
+    container: &mut Container,
+    id: &str,
+    troubles: &mut Troubles,
+) {
+    container.state = None;
     if !target.is_live() {
-        container.state = None;
         return;
     }
-    let pid = files::read_number(&target.below(bundle, "init.pid"));
+    let Some(pid) = troubles.process(&target.below(bundle, "init.pid")) else { return };
     let life = pid.map_or(Life::Ended, |pid| alive::life(target, pid, id));
     container.pid = pid.filter(|_| life != Life::Ended);
     let state = match life {
@@ -205,9 +242,10 @@ fn unique_id(namespace: &str, id: &str) -> String {
 }
 
 /// Reads the database: `v1`, namespaces, and in each the containers and images by name.
-fn read(root: (&Target, &Path), database: &Database) -> io::Result<Lists> {
-    let (mut containers, mut all) = (Vec::new(), BTreeMap::new());
-    let Some(namespaces) = database.at(&["v1"])? else { return Ok(Lists::default()) };
+fn read(root: (&Target, &Path), database: &Database) -> io::Result<Listed> {
+    let mut listed = Listed::default();
+    let mut all = BTreeMap::new();
+    let Some(namespaces) = database.at(&["v1"])? else { return Ok(listed) };
     for (namespace, bucket) in database.entries(&namespaces)?.buckets {
         if namespace == DOCKERS {
             continue;
@@ -218,7 +256,9 @@ fn read(root: (&Target, &Path), database: &Database) -> io::Result<Lists> {
             database.each(bucket, |name, entries| {
                 let Some(target) = entries.buckets.get("target") else { return Ok(()) };
                 let digest = database.entries(target)?.text("digest").unwrap_or_default();
-                let image = images::image(root, &name, &digest);
+                let Some(image) = images::image(root, &name, &digest, &mut listed.troubles) else {
+                    return Ok(());
+                };
                 ids.insert(name, image.id.clone());
                 if all.len() <= ITEMS_MAX {
                     images::add(&mut all, image);
@@ -229,17 +269,23 @@ fn read(root: (&Target, &Path), database: &Database) -> io::Result<Lists> {
         if let Some(bucket) = parts.get("containers") {
             database.each(bucket, |id, entries| {
                 let labels = labels(database, &entries)?;
-                let mut container = container(&namespace, &id, &entries, labels);
+                let specification = specification(&namespace, &id, &entries, &mut listed.troubles);
+                let mut container = described(specification, &namespace, &id, Some(labels));
+                container.image = entries.text("image").or(container.image);
+                container.created_at =
+                    entries.values.get("createdat").and_then(|time| go_time(time));
+                container.state = Some("created".to_owned());
                 container.image_id =
                     container.image.as_ref().and_then(|image| ids.get(image)).cloned();
-                if containers.len() <= ITEMS_MAX {
-                    containers.push(container);
+                if listed.containers.len() <= ITEMS_MAX {
+                    listed.containers.push(container);
                 }
                 Ok(())
             })?;
         }
     }
-    Ok((containers, all.into_values().collect()))
+    listed.images = all.into_values().collect();
+    Ok(listed)
 }
 
 fn labels(database: &Database, entries: &Entries) -> io::Result<BTreeMap<String, String>> {
@@ -251,24 +297,33 @@ fn labels(database: &Database, entries: &Entries) -> io::Result<BTreeMap<String,
         .collect())
 }
 
-fn container(
+/// The description of a container in the database; one that was made without any has none.
+fn specification(
     namespace: &str,
     id: &str,
     entries: &Entries,
-    labels: BTreeMap<String, String>,
-) -> Container {
-    let specification = entries.values.get("spec").and_then(|any| any_value(any));
-    let mut container = described(specification.unwrap_or_default(), namespace, id, Some(labels));
-    container.image = entries.text("image").or(container.image);
-    container.created_at = entries.values.get("createdat").and_then(|time| go_time(time));
-    container.state = Some("created".to_owned());
-    container
+    troubles: &mut Troubles,
+) -> Specification {
+    let any = entries.values.get("spec").map(Vec::as_slice).unwrap_or_default();
+    if any.is_empty() {
+        return Specification::default();
+    }
+    any_value(any).unwrap_or_else(|error| {
+        troubles.add(format!("the description of the container {namespace}/{id}"), error);
+        Specification::default()
+    })
 }
 
 /// The container of a bundle whose container is in no database.
-fn of_bundle(configuration: &Path, namespace: &str, id: &str) -> Container {
-    let bytes = files::read_limited(configuration, FILE_BYTES_MAX).unwrap_or_default();
-    described(serde_json::from_slice(&bytes).unwrap_or_default(), namespace, id, None)
+fn of_bundle(
+    (target, bundle): (&Target, &Path),
+    namespace: &str,
+    id: &str,
+    troubles: &mut Troubles,
+) -> Container {
+    let configuration = target.below(bundle, "config.json");
+    let said = troubles.parsed(&configuration, FILE_BYTES_MAX, troubles::json);
+    described(said.unwrap_or_default(), namespace, id, None)
 }
 
 /// What a specification says; of Kubernetes' containers the annotations tell the rest. Without labels of its own
@@ -315,17 +370,18 @@ fn described(
 }
 
 /// The JSON in a `google.protobuf.Any`: a type's name in field 1, the value in field 2, both with their length.
-fn any_value(mut bytes: &[u8]) -> Option<Specification> {
+fn any_value(mut bytes: &[u8]) -> io::Result<Specification> {
     const VALUE: u8 = 2 << 3 | 2;
+    let torn = || troubles::malformed("a torn record");
     while let Some((tag, rest)) = bytes.split_first() {
-        let (length, rest) = varint(rest)?;
-        let (value, rest) = rest.split_at_checked(length)?;
+        let (length, rest) = varint(rest).ok_or_else(torn)?;
+        let (value, rest) = rest.split_at_checked(length).ok_or_else(torn)?;
         if *tag == VALUE {
-            return serde_json::from_slice(value).ok();
+            return troubles::json(value);
         }
         bytes = rest;
     }
-    None
+    Err(torn())
 }
 
 /// A length of protocol buffers: seven bits of each byte, the lowest first.
@@ -353,6 +409,103 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn tree(folder: &tempfile::TempDir) -> Target {
+        Target { id: "t".into(), site: "s".into(), root: folder.path().to_owned() }
+    }
+
+    fn told(troubles: &Troubles) -> String {
+        troubles.reason().map(|(reason, detail)| format!("{reason:?} {detail}")).unwrap_or_default()
+    }
+
+    #[test]
+    fn a_configuration_that_cannot_be_read_is_a_trouble_and_shows_no_secret() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = tree(&folder);
+        let path = folder.path().join("etc/containerd/config.toml");
+        std::fs::create_dir_all(&path).unwrap();
+        let look = || {
+            let mut troubles = Troubles::default();
+            assert_eq!(places(&target, &mut troubles), []);
+            told(&troubles)
+        };
+        assert!(look().starts_with("Malformed "), "a directory: {}", look());
+        std::fs::remove_dir(&path).unwrap();
+        for (text, reason) in [
+            ("root = \"/srv/c\"\npassword = \"hunter2".to_owned(), "Malformed"),
+            ("root = 7\n".to_owned(), "Malformed"),
+            ("# hunter2\n".repeat(FILE_BYTES_MAX / 10 + 1), "LimitReached"),
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert!(look().starts_with(reason), "{}", look());
+            assert!(!look().contains("hunter2"), "{}", look());
+        }
+        std::fs::write(&path, [0xff, 0xfe]).unwrap();
+        assert!(look().starts_with("Malformed "), "no text: {}", look());
+    }
+
+    #[test]
+    fn a_bundle_that_cannot_be_read_is_a_trouble_and_its_container_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = tree(&folder);
+        let tasks = folder.path().join("run/containerd").join(TASKS);
+        let torn = br#"{"process":{"args":["/web""#.to_vec();
+        let long = vec![b' '; FILE_BYTES_MAX + 1];
+        for (id, bytes, reason) in [
+            ("folder", None, "Malformed"),
+            ("torn", Some(torn), "Malformed"),
+            ("long", Some(long), "LimitReached"),
+        ] {
+            let bundle = tasks.join("default").join(id);
+            std::fs::create_dir_all(&bundle).unwrap();
+            match bytes {
+                Some(bytes) => std::fs::write(bundle.join("config.json"), bytes).unwrap(),
+                None => std::fs::create_dir(bundle.join("config.json")).unwrap(),
+            }
+            let listed = places(&target, &mut Troubles::default())[0].read(&target).unwrap();
+            assert_eq!(listed.containers.len(), 1);
+            assert_eq!(listed.containers[0].name, id);
+            let told = told(&listed.troubles);
+            assert!(told.starts_with(reason) && told.contains(id), "{told}");
+            std::fs::remove_dir_all(&bundle).unwrap();
+        }
+        // One that is being made has none yet.
+        std::fs::create_dir_all(tasks.join("default/new")).unwrap();
+        let listed = places(&target, &mut Troubles::default())[0].read(&target).unwrap();
+        assert_eq!(listed.containers.len(), 1);
+        assert!(listed.troubles.is_empty());
+    }
+
+    #[test]
+    fn a_namespace_that_cannot_be_listed_leaves_the_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = tree(&folder);
+        let tasks = folder.path().join("run/containerd").join(TASKS);
+        std::fs::create_dir_all(tasks.join("k8s.io/aabb")).unwrap();
+        std::os::unix::fs::symlink("default", tasks.join("default")).unwrap();
+        let listed = places(&target, &mut Troubles::default())[0].read(&target).unwrap();
+        assert_eq!(listed.containers.len(), 1);
+        assert!(!listed.troubles.is_empty());
+    }
+
+    #[test]
+    fn a_torn_description_in_the_database_is_a_trouble_and_a_missing_one_is_not() {
+        let spec = |bytes: &[u8]| {
+            let values = BTreeMap::from([("spec".to_owned(), bytes.to_vec())]);
+            let mut troubles = Troubles::default();
+            let entries = Entries { values, ..Entries::default() };
+            let said = specification("default", "web", &entries, &mut troubles);
+            (said.process.is_some(), told(&troubles))
+        };
+        assert_eq!(spec(b""), (false, String::new()));
+        let json = br#"{"process":{}}"#;
+        let whole = [&[0x0a, 1, b'x', 0x12, 14][..], json].concat();
+        assert_eq!(spec(&whole), (true, String::new()));
+        for torn in [&whole[..whole.len() - 1], &whole[..3], &[0x12, 1, b'{'][..]] {
+            let (is_told, trouble) = spec(torn);
+            assert!(!is_told && trouble.contains("default/web"), "{trouble}");
+        }
+    }
+
     #[test]
     fn a_container_of_kubernetes_is_named_after_its_pod() {
         let folder = tempfile::tempdir().unwrap();
@@ -361,10 +514,11 @@ mod tests {
         std::fs::create_dir_all(&bundle).unwrap();
         std::fs::create_dir_all(tasks.join("moby/ccdd")).unwrap();
         std::fs::write(bundle.join("config.json"), r#"{"process":{"args":["/web","--x"]},"mounts":[{"type":"bind","source":"/a","destination":"/b"},{"type":"proc","source":"proc","destination":"/proc"}],"annotations":{"io.kubernetes.cri.container-name":"web","io.kubernetes.cri.sandbox-name":"shop-1","io.kubernetes.cri.image-name":"registry.example.org/web:1"}}"#).unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: folder.path().to_owned() };
-        let found = places(&target);
+        let target = tree(&folder);
+        let found = places(&target, &mut Troubles::default());
         assert_eq!(found.len(), 1);
-        let (containers, _) = found[0].read(&target).unwrap();
+        let Listed { containers, troubles, .. } = found[0].read(&target).unwrap();
+        assert!(troubles.is_empty());
         assert_eq!(containers.len(), 1);
         assert_eq!(containers[0].name, "shop-1/web");
         assert_eq!(containers[0].id, "k8s.io/aabb");
@@ -377,8 +531,9 @@ mod tests {
     #[test]
     fn a_configuration_moves_the_folders() {
         let folder = tempfile::tempdir().unwrap();
-        let target = Target { id: "t".into(), site: "s".into(), root: folder.path().to_owned() };
-        assert_eq!(places(&target), []);
+        let target = tree(&folder);
+        let mut troubles = Troubles::default();
+        assert_eq!(places(&target, &mut troubles), []);
         std::fs::create_dir_all(folder.path().join("etc/containerd")).unwrap();
         std::fs::create_dir_all(folder.path().join("srv/c")).unwrap();
         std::fs::write(
@@ -387,7 +542,8 @@ mod tests {
         )
         .unwrap();
         let expected = Place { root: "/srv/c".to_owned(), state: "/run/c".to_owned() };
-        assert_eq!(places(&target), [expected]);
+        assert_eq!(places(&target, &mut troubles), [expected]);
+        assert!(troubles.is_empty());
     }
 
     #[test]

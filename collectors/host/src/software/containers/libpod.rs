@@ -7,6 +7,7 @@ use super::alive::{self, Life};
 use super::api::{self, Container, image_id};
 use super::bolt::{self, Database, Entries};
 use super::storage::Beside;
+use super::troubles::{self, Troubles};
 use crate::files;
 use collector::Target;
 use serde::Deserialize;
@@ -116,37 +117,46 @@ struct Subnet {
 pub(super) fn database(
     target: &Target,
     file: &Path,
+    troubles: &mut Troubles,
 ) -> io::Result<Option<BTreeMap<String, Container>>> {
     match bolt::look(file, |database| read(target, database)) {
-        Ok(containers) => Ok(Some(containers)),
+        Ok((containers, others)) => {
+            troubles.extend(others);
+            Ok(Some(containers))
+        }
         Err(error) if files::refusal(&error) == files::Refusal::NotFound => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-fn read(target: &Target, database: &Database) -> io::Result<BTreeMap<String, Container>> {
-    let mut containers = BTreeMap::new();
-    let Some(bucket) = database.at(&["ctr"])? else { return Ok(containers) };
+type Read = (BTreeMap<String, Container>, Troubles);
+
+fn read(target: &Target, database: &Database) -> io::Result<Read> {
+    let (mut containers, mut troubles) = Read::default();
+    let Some(bucket) = database.at(&["ctr"])? else { return Ok((containers, troubles)) };
     database.each(&bucket, |id, entries| {
         let names = match entries.buckets.get("networks") {
             Some(networks) => database.entries(networks)?.values.into_keys().collect(),
             None => Vec::new(),
         };
         if containers.len() <= super::ITEMS_MAX {
-            containers.insert(id.clone(), container(target, id, &entries, names));
+            let found = container(target, id.clone(), &entries, names, &mut troubles);
+            containers.insert(id, found);
         }
         Ok(())
     })?;
-    Ok(containers)
+    Ok((containers, troubles))
 }
 
-fn container(target: &Target, id: String, entries: &Entries, networks: Vec<String>) -> Container {
-    fn parsed<T: Default + for<'de> Deserialize<'de>>(entries: &Entries, key: &str) -> T {
-        let bytes = entries.values.get(key).map(Vec::as_slice).unwrap_or_default();
-        serde_json::from_slice(bytes).unwrap_or_default()
-    }
-    let configuration: Configuration = parsed(entries, "config");
-    let state: State = parsed(entries, "state");
+fn container(
+    target: &Target,
+    id: String,
+    entries: &Entries,
+    networks: Vec<String>,
+    troubles: &mut Troubles,
+) -> Container {
+    let configuration: Configuration = parsed(entries, "config", &id, troubles);
+    let state: State = parsed(entries, "state", &id, troubles);
     let mut container = made(configuration, id);
     container.networks = Some(attached(networks, &state));
     let (told, pid) = current(target, &state, &container.id);
@@ -156,6 +166,20 @@ fn container(target: &Target, id: String, entries: &Entries, networks: Vec<Strin
         container.status = Some(format!("Exited ({})", state.exit_code.unwrap_or_default()));
     }
     container
+}
+
+/// What an entry of a container says; nothing when there is none or it is torn.
+fn parsed<T: Default + for<'de> Deserialize<'de>>(
+    entries: &Entries,
+    key: &str,
+    id: &str,
+    troubles: &mut Troubles,
+) -> T {
+    let Some(bytes) = entries.values.get(key) else { return T::default() };
+    troubles::json(bytes).unwrap_or_else(|error| {
+        troubles.add(format!("the {key} of the container {id} in Podman's database"), error);
+        T::default()
+    })
 }
 
 /// What its configuration tells.
@@ -248,22 +272,30 @@ fn current(target: &Target, state: &State, id: &str) -> (Option<&'static str>, O
 }
 
 /// What the files beside a container tell, for a Podman whose database is not read.
-pub(super) fn beside(target: &Target, container: &mut Container, folders: &Beside) {
+pub(super) fn beside(
+    target: &Target,
+    container: &mut Container,
+    folders: &Beside,
+    troubles: &mut Troubles,
+) {
     let data = |folder: &str, file: &str| {
         target.path(&format!("{folder}/{}/userdata/{file}", container.id))
     };
     // Written when a container is first started.
-    let spec = files::read_limited(&data(&folders.persistent, "config.json"), FILE_BYTES_MAX);
-    let was_started = spec.is_ok();
-    let spec: Spec =
-        spec.ok().and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default();
-    let arguments = spec.process.and_then(|process| process.args).unwrap_or_default();
-    let pid = files::read_number(&data(&folders.run, "pidfile"));
+    let path = data(&folders.persistent, "config.json");
+    let was_started = match std::fs::metadata(&path) {
+        Ok(_) => true,
+        Err(error) => files::refusal(&error) != files::Refusal::NotFound,
+    };
+    let spec: Option<Spec> = troubles.parsed(&path, FILE_BYTES_MAX, troubles::json);
+    let process = spec.unwrap_or_default().process;
+    let arguments = process.and_then(|process| process.args).unwrap_or_default();
     container.command = Some(arguments.join(" ")).filter(|command| !command.is_empty());
     if !target.is_live() {
         container.state = (!was_started).then(|| "created".to_owned());
         return;
     }
+    let Some(pid) = troubles.process(&data(&folders.run, "pidfile")) else { return };
     let life = pid.map_or(Life::Ended, |pid| alive::life(target, pid, &container.id));
     container.pid = pid.filter(|_| life != Life::Ended);
     container.state = Some(match (life, was_started) {
@@ -272,4 +304,31 @@ pub(super) fn beside(target: &Target, container: &mut Container, folders: &Besid
         (Life::Ended, true) => "exited".to_owned(),
         (Life::Ended, false) => "created".to_owned(),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_torn_entry_is_a_trouble_and_its_container_is_told() {
+        let target = Target::own_host("t", "s");
+        let look = |entries: &[(&str, &str)]| {
+            let values =
+                entries.iter().map(|(key, text)| ((*key).to_owned(), text.as_bytes().to_vec()));
+            let entries = Entries { values: values.collect(), ..Entries::default() };
+            let mut troubles = Troubles::default();
+            let found = container(&target, "aa".to_owned(), &entries, Vec::new(), &mut troubles);
+            assert_eq!(found.id, "aa");
+            (found.name, found.state, troubles.reason().map(|(_, detail)| detail))
+        };
+        let (name, state, trouble) =
+            look(&[("config", r#"{"name":"we"#), ("state", r#"{"state":1}"#)]);
+        assert_eq!((name.as_str(), state.as_deref()), ("aa", Some("created")));
+        assert!(trouble.unwrap().contains("the config of the container aa"));
+        let (name, state, trouble) = look(&[("config", r#"{"name":"web"}"#), ("state", "[]]")]);
+        assert_eq!((name.as_str(), state), ("web", None));
+        assert!(trouble.unwrap().contains("the state of the container aa"));
+        assert_eq!(look(&[]).2, None);
+    }
 }

@@ -7,6 +7,7 @@
 use super::ITEMS_MAX;
 use super::api::{self, Container, Image, image_id};
 use super::libpod;
+use super::troubles::{self, Troubles};
 use crate::files::{self, Refusal};
 use collector::Target;
 use serde::Deserialize;
@@ -55,6 +56,22 @@ pub(super) struct Store {
     pub(super) is_sqlite: bool,
     /// Why Podman's own database could not be read.
     pub(super) trouble: Option<io::Error>,
+    /// What else of it could not be read.
+    pub(super) troubles: Troubles,
+}
+
+/// The part of a configuration of storages that is of use (containers-storage.conf(5)).
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Configuration {
+    storage: Folders,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Folders {
+    graphroot: Option<String>,
+    runroot: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,10 +118,13 @@ struct LayerRow {
 }
 
 /// The stores that are there.
-pub(super) fn places(target: &Target) -> Vec<Place> {
-    let mut places = vec![hosts(target)];
+pub(super) fn places(target: &Target, troubles: &mut Troubles) -> Vec<Place> {
+    let mut places = vec![hosts(target, troubles)];
     let passwd = target.path("/etc/passwd");
-    let users = files::read_to_string_limited(&passwd, TEXT_BYTES_MAX).unwrap_or_default();
+    let users = files::read_to_string_limited(&passwd, TEXT_BYTES_MAX).unwrap_or_else(|error| {
+        troubles.add(passwd.display().to_string(), error);
+        String::new()
+    });
     let mut homes = BTreeSet::new();
     for line in users.lines().take(USERS_MAX) {
         // passwd(5): name, password, uid, gid, comment, home, shell.
@@ -131,19 +151,24 @@ pub(super) fn places(target: &Target) -> Vec<Place> {
     places
 }
 
-fn hosts(target: &Target) -> Place {
+fn hosts(target: &Target, troubles: &mut Troubles) -> Place {
     let mut place =
         Place { graph_root: GRAPH_ROOT.to_owned(), run_root: RUN_ROOT.to_owned(), is_users: false };
-    let text = CONFIGURATIONS
-        .iter()
-        .find_map(|path| files::read_to_string_limited(&target.path(path), TEXT_BYTES_MAX).ok());
-    for line in text.iter().flat_map(|text| text.lines()) {
-        let Some((key, value)) = line.split_once('=') else { continue };
-        let value = value.trim().trim_matches(['"', '\'']);
-        match key.trim() {
-            "graphroot" if value.starts_with('/') => value.clone_into(&mut place.graph_root),
-            "runroot" if value.starts_with('/') => value.clone_into(&mut place.run_root),
-            _ => {}
+    let path = CONFIGURATIONS.iter().map(|path| target.path(path)).find(|path| {
+        match std::fs::metadata(path) {
+            Ok(_) => true,
+            Err(error) => files::refusal(&error) != Refusal::NotFound,
+        }
+    });
+    let said: Configuration = path
+        .and_then(|path| troubles.parsed(&path, TEXT_BYTES_MAX, troubles::toml))
+        .unwrap_or_default();
+    let folders = said.storage;
+    for (folder, said) in
+        [(&mut place.graph_root, folders.graphroot), (&mut place.run_root, folders.runroot)]
+    {
+        if let Some(said) = said.filter(|path| path.starts_with('/')) {
+            *folder = said;
         }
     }
     place
@@ -164,7 +189,8 @@ impl Place {
         };
         drivers.sort_unstable();
         let mut store = Store::default();
-        let database = libpod::database(target, &target.below(&root, "libpod/bolt_state.db"));
+        let database = target.below(&root, "libpod/bolt_state.db");
+        let database = libpod::database(target, &database, &mut store.troubles);
         let mut known = database.unwrap_or_else(|error| {
             store.trouble = Some(error);
             None
@@ -211,7 +237,7 @@ impl Place {
                     return Ok(());
                 }
                 if engine == "podman" {
-                    container = detailed(target, container, known, &beside);
+                    container = detailed(target, container, known, &beside, &mut store.troubles);
                 }
                 store.containers.push((engine, container));
             }
@@ -233,6 +259,7 @@ fn detailed(
     mut container: Container,
     known: &mut Option<BTreeMap<String, Container>>,
     beside: &Beside,
+    troubles: &mut Troubles,
 ) -> Container {
     match known {
         Some(known) => match known.remove(&container.id) {
@@ -244,7 +271,7 @@ fn detailed(
             }
         },
         None => {
-            libpod::beside(target, &mut container, beside);
+            libpod::beside(target, &mut container, beside, troubles);
             container
         }
     }
@@ -331,6 +358,7 @@ fn image(row: ImageRow, layers: &Layers) -> Image {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use model::run::CoverageReason;
     use proptest::prelude::*;
 
     const CONTAINERS: &str = r#"[
@@ -353,9 +381,9 @@ mod tests {
     #[test]
     fn a_list_that_is_malformed_is_an_error_and_a_host_without_a_store_has_none() {
         let (place, target) = tree();
-        assert_eq!(places(&target), []);
+        assert_eq!(places(&target, &mut Troubles::default()), []);
         write(place.path(), "var/lib/containers/storage/vfs-images/images.json", "{");
-        let found = places(&target);
+        let found = places(&target, &mut Troubles::default());
         let error = found[0].read(&target).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::InvalidData);
     }
@@ -373,8 +401,9 @@ mod tests {
         write(place.path(), "srv/c/vfs-containers/containers.json", CONTAINERS);
         let users = "home/ann/.local/share/containers/storage";
         write(place.path(), &format!("{users}/overlay-images/images.json"), "[{\"id\":\"bb\"}]");
+        let found = places(&target, &mut Troubles::default());
         let stores: Vec<Store> =
-            places(&target).iter().map(|place| place.read(&target).unwrap().unwrap()).collect();
+            found.iter().map(|place| place.read(&target).unwrap().unwrap()).collect();
         assert_eq!(stores.len(), 2);
         let engines: Vec<&str> = stores[0].containers.iter().map(|(engine, _)| *engine).collect();
         assert_eq!(engines, ["podman", "cri-o"]);
@@ -387,7 +416,11 @@ mod tests {
         let root = "var/lib/containers/storage";
         write(place.path(), &format!("{root}/overlay-images/images.json"), "[]");
         write(place.path(), &format!("{root}/overlay-containers/containers.json"), CONTAINERS);
-        let read = || places(&target)[0].read(&target).unwrap().unwrap().containers.remove(0).1;
+        let store = || {
+            let found = places(&target, &mut Troubles::default());
+            found[0].read(&target).unwrap().unwrap()
+        };
+        let read = || store().containers.remove(0).1;
         let container = read();
         assert_eq!(container.image.as_deref(), Some("docker.io/library/nginx:1"));
         assert_eq!(container.image_id.as_deref(), Some("sha256:bb"));
@@ -401,6 +434,36 @@ mod tests {
         let container = read();
         assert_eq!(container.command.as_deref(), Some("nginx -q"));
         assert_eq!(container.state, None, "of a tree nobody knows what runs");
+        assert!(store().troubles.is_empty());
+        let path = format!("{root}/overlay-containers/aa/userdata/config.json");
+        write(place.path(), &path, r#"{"process":{"args":["nginx""#);
+        assert_eq!(store().troubles.reason().unwrap().0, CoverageReason::Malformed);
+        std::fs::remove_file(place.path().join(&path)).unwrap();
+        std::fs::create_dir(place.path().join(&path)).unwrap();
+        assert_eq!(store().troubles.reason().unwrap().0, CoverageReason::Malformed);
+        assert_eq!(read().state, None, "of a tree nobody knows what runs");
+    }
+
+    #[test]
+    fn a_configuration_or_list_of_users_that_cannot_be_read_is_a_trouble() {
+        let (place, target) = tree();
+        let look = || {
+            let mut troubles = Troubles::default();
+            let found = places(&target, &mut troubles);
+            (found.len(), troubles.reason().map(|(reason, _)| reason))
+        };
+        assert_eq!(look(), (0, None));
+        let malformed = Some(CoverageReason::Malformed);
+        write(place.path(), "etc/containers/storage.conf", "[storage\n");
+        assert_eq!(look(), (0, malformed));
+        write(place.path(), "etc/containers/storage.conf", "[storage]\ngraphroot = 7\n");
+        assert_eq!(look(), (0, malformed));
+        let long = "#".repeat(TEXT_BYTES_MAX + 1);
+        write(place.path(), "etc/containers/storage.conf", &long);
+        assert_eq!(look(), (0, Some(CoverageReason::LimitReached)));
+        std::fs::remove_file(place.path().join("etc/containers/storage.conf")).unwrap();
+        std::fs::create_dir(place.path().join("etc/passwd")).unwrap();
+        assert_eq!(look(), (0, malformed));
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Which unit or container a process belongs to, from the names of its control groups.
 //!
 //! Container engines put the id of the container into the name (64 hexadecimal digits), systemd the name of the
-//! unit. A container wins over the unit around it. Names of scopes that are made for one session or one command
+//! unit. Where the name is the id alone, the group around it tells the engine: Docker's own group, a pod of
+//! Kubernetes, or a namespace of containerd. A container wins over the unit around it. Names of scopes that are made for one session or one command
 //! are folded, so that the next session is the same owner.
 
 use super::fold;
@@ -14,6 +15,10 @@ const CONTAINER_ID_LENGTH: usize = 64;
 
 /// Digits of a container id that a person is shown, as `docker ps` does.
 const CONTAINER_ID_SHOWN: usize = 12;
+
+/// Namespaces of containerd that are groups of their own: its client's and nerdctl's, and that of pods without a parent.
+/// Another namespace looks as a parent that Docker was given (`--cgroup-parent`), and is taken for one.
+const CONTAINERD_NAMESPACES: [&str; 2] = ["default", "k8s.io"];
 
 /// The unit or container of a process; empty for neither.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -70,7 +75,8 @@ fn container(path: &str) -> Option<(&'static str, String)> {
         };
         engine = match prefix {
             "docker" => "docker",
-            "libpod" => "podman",
+            // `libpod-payload-ID` lies in the group of the unit that started Podman (`--cgroups=split`, Quadlet).
+            "libpod" | "libpod-payload" => "podman",
             "crio" => "cri-o",
             "nerdctl" => "containerd",
             prefix if prefix.ends_with("cri-containerd") => "containerd",
@@ -83,9 +89,11 @@ fn container(path: &str) -> Option<(&'static str, String)> {
         if is_id {
             return Some((engine, id.to_ascii_lowercase()));
         }
-        if name == "libpod_parent" || name == "libpod" {
-            engine = "podman";
-        }
+        engine = match name {
+            "libpod_parent" | "libpod" => "podman",
+            name if CONTAINERD_NAMESPACES.contains(&name) => "containerd",
+            _ => engine,
+        };
     }
     None
 }
@@ -163,6 +171,20 @@ mod tests {
                 "containerd",
             ),
             (format!("/kubepods.slice/crio-{ID}.scope"), "cri-o"),
+            // Quadlet on cgroup v2, of the host and of a user.
+            (format!("/system.slice/web.service/libpod-payload-{ID}"), "podman"),
+            (
+                format!(
+                    "/user.slice/user-1000.slice/user@1000.service/app.slice/web.service/libpod-payload-{ID}"
+                ),
+                "podman",
+            ),
+            // `ctr run` and nerdctl with cgroupfs, and a pod of `crictl` that names no parent.
+            (format!("/default/{ID}"), "containerd"),
+            (format!("/k8s.io/{ID}"), "containerd"),
+            (format!("/system.slice/nerdctl-{ID}.scope"), "containerd"),
+            // Docker with a parent of its own, as the agent of Amazon ECS gives it.
+            (format!("/ecs/0123456789abcdef/{ID}"), "docker"),
         ] {
             let owner = parse(format!("0::{path}\n").as_bytes());
             assert_eq!(owner.container, Some((engine, ID.to_owned())), "{path}");
@@ -170,5 +192,20 @@ mod tests {
         }
         let helper = parse(format!("0::/machine.slice/libpod-conmon-{ID}.scope").as_bytes());
         assert_eq!(helper.container, None);
+        let helper = parse(b"0::/system.slice/web.service/runtime\n");
+        assert_eq!((helper.name.as_str(), helper.container), ("web.service", None));
+    }
+
+    #[test]
+    fn a_container_is_told_by_any_of_the_hierarchies_of_cgroup_v1() {
+        let text = format!(
+            "12:pids:/default/{ID}\n11:memory:/default/{ID}\n1:name=systemd:/default/{ID}\n0::/\n"
+        );
+        let owner = parse(text.as_bytes());
+        assert_eq!(owner.container, Some(("containerd", ID.to_owned())));
+        let short = ID.get(1..).unwrap();
+        for odd in ["/default/web", "/default", &format!("/default/{short}")] {
+            assert_eq!(parse(format!("0::{odd}\n").as_bytes()), Owner::default(), "{odd}");
+        }
     }
 }
