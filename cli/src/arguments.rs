@@ -117,6 +117,9 @@ pub(crate) enum Command {
     /// Which sightings are one item, why, and what people say about it
     #[command(subcommand)]
     Identity(IdentityCommand),
+    /// Disappearances that a look missed too much of at once
+    #[command(subcommand)]
+    Held(HeldCommand),
     /// The rules by which identity is decided
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -256,12 +259,31 @@ pub(crate) enum IdentityCommand {
         /// Id or title
         item: String,
     },
+    /// Pairs of items that wait for a person
+    Review {
+        /// Only of this class
+        #[arg(long)]
+        class: Option<String>,
+        /// Most rows
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// What speaks for and against two items being one
+    Compare {
+        /// Id or title
+        item: String,
+        /// Id or title
+        other: String,
+    },
     /// Say that two items are one, whatever the evidence says
     Join {
         /// Id or title
         item: String,
         /// Id or title
         other: String,
+        /// Only print what would follow
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Say that some sightings of an item are another item
     Divide {
@@ -270,6 +292,9 @@ pub(crate) enum IdentityCommand {
         /// Sightings, as `explain` names them
         #[arg(required = true)]
         sightings: Vec<String>,
+        /// Only print what would follow
+        #[arg(long)]
+        dry_run: bool,
     },
     /// Say that two items are not one, so that nobody is asked again
     KeepApart {
@@ -277,6 +302,9 @@ pub(crate) enum IdentityCommand {
         item: String,
         /// Id or title
         other: String,
+        /// Only print what would follow
+        #[arg(long)]
+        dry_run: bool,
     },
     /// What people said, the latest first
     Decisions,
@@ -284,6 +312,34 @@ pub(crate) enum IdentityCommand {
     TakeBack {
         /// The action, as `decisions` lists it
         action: u32,
+    },
+}
+
+/// `dharma held`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HeldCommand {
+    /// What is held now
+    List,
+    /// The items that are held
+    Show {
+        /// Id, as `list` names it
+        id: String,
+        /// Most rows
+        #[arg(long, default_value_t = 100)]
+        limit: usize,
+    },
+    /// Let it happen: what no other source sees is retired now
+    Approve {
+        /// Id, as `list` names it
+        id: String,
+        /// Do not ask; how many items are held has to be said
+        #[arg(long, value_name = "COUNT")]
+        expect_count: Option<u64>,
+    },
+    /// Leave everything as it is until the next complete look
+    Dismiss {
+        /// Id, as `list` names it
+        id: String,
     },
 }
 

@@ -2,10 +2,12 @@
 
 mod agents;
 mod credentials;
+mod held;
 mod history;
 mod identity;
 mod items;
 mod login;
+mod review;
 mod rules;
 mod targets;
 mod time;
@@ -67,6 +69,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Classes => items::classes(&common, &client(&common)?).await,
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
         Command::Identity(command) => identity::run(&common, &client(&common)?, command).await,
+        Command::Held(command) => held::run(&common, &client(&common)?, command).await,
         Command::Rules(command) => rules::run(&common, &client(&common)?, command).await,
         Command::Target(command) => targets::run(&common, &client(&common)?, command).await,
         Command::Credential(command) => credentials::run(&common, &client(&common)?, command).await,

@@ -37,11 +37,16 @@ async function firstItem(className: string): Promise<{ id: string; title: string
   return (answer as { items: { id: string; title: string }[] }).items[0] ?? { id: "", title: "" };
 }
 
-/** The id of the agent that was enrolled last. */
-async function newestAgent(): Promise<string> {
-  const answer = await tab.page.evaluate(async () => (await fetch("/api/v1/agents")).json());
-  const { agents } = answer as { agents: { id: string; enrolled_at: string }[] };
-  return agents.toSorted((one, other) => other.enrolled_at.localeCompare(one.enrolled_at))[0]?.id ?? "";
+/** Asks the API as the console does: same session, same header. */
+async function call(method: string, path: string, body?: unknown): Promise<unknown> {
+  return tab.page.evaluate(
+    async ([how, where, text]) => {
+      const headers = { "x-dharma-csrf": "1", "content-type": "application/json" };
+      const answer = await (await fetch(`/api/v1/${where}`, { method: how, headers, ...(text ? { body: text } : {}) })).text();
+      return answer === "" ? null : (JSON.parse(answer) as unknown);
+    },
+    [method, path, body === undefined ? "" : JSON.stringify(body)] as const,
+  );
 }
 
 beforeAll(async () => {
@@ -267,8 +272,10 @@ test("an agent without rights says what it did not look at, and what would mend 
   const remedy = /run the agent as root or install the package/;
   await tab.page.getByRole("region", { name: "Not looked at" }).getByText(remedy).first().waitFor();
   await tab.page.getByRole("button", { name: /^Where “Kernel” comes from/ }).click();
-  // Both agents of this machine say it; the one that came last has no rights.
-  await tab.page.getByRole("dialog", { name: /^Where “Kernel”/ }).getByTitle(await newestAgent()).click();
+  // Both agents of this machine may be told of: the one that joined last has no rights.
+  const { agents } = (await call("GET", "agents")) as { agents: { id: string; enrolled_at: string }[] };
+  const last = agents.toSorted((one, other) => other.enrolled_at.localeCompare(one.enrolled_at))[0]?.id ?? "";
+  await tab.page.getByRole("dialog", { name: /^Where “Kernel”/ }).locator(`a[href$="${last}"]`).first().click();
   const scopes = tab.page.getByRole("group", { name: "Scopes" });
   await scopes.getByText(remedy).first().waitFor();
   await scopes.getByText("Partial").first().waitFor();
@@ -328,8 +335,12 @@ async function routes(): Promise<string[]> {
     `/items/${id}`,
     `/items/${id}?tab=relations`,
     `/items/${id}?tab=changes`,
+    `/items/${id}?tab=identity`,
     `/items/${id}?at=${new Date().toISOString()}`,
     "/changes",
+    "/review",
+    "/review?tab=decisions",
+    "/review?tab=held",
     "/agents",
     "/agents/add",
     `/agents/${agents.agents[0]?.id}`,
@@ -406,6 +417,123 @@ test("at 400 % zoom nothing has to be scrolled sideways to be read", async () =>
     expect(width, route).toBeLessThanOrEqual(320);
   }
   await tab.page.setViewportSize({ width: 1440, height: 900 });
+});
+
+/** Makes rules live, and waits until everything was decided by them. */
+async function applyRules(text: string): Promise<void> {
+  await call("PUT", "identity/rules", { text });
+  await until("the rules are applied", 60_000, async () => {
+    const { rules } = (await call("GET", "identity/rules")) as { rules: { text: string; is_applied: boolean }[] };
+    return rules[0]?.text === text && rules[0].is_applied ? true : null;
+  });
+}
+
+const hostCount = async (): Promise<number> => ((await call("GET", "counts?class=host")) as { total: number }).total;
+const queue = () => tab.page.getByRole("grid", { name: /^Pairs that wait/ });
+const pairs = () => queue().getByRole("row");
+const said = (text: string) => tab.page.getByRole("status").filter({ hasText: text });
+
+test("a pair is merged with the keyboard alone, after what follows was shown, and taken back", async () => {
+  // Two agents look at this one machine: by these rules that is not enough to make them one host.
+  await applyRules('version = "cautious"\n[class.host]\nlink_at = 40\n');
+  await open("/changes");
+  await heading("Changes").waitFor();
+  await tab.page.keyboard.press("g");
+  await tab.page.keyboard.press("r");
+  await heading("Review").waitFor();
+  await pairs().first().waitFor();
+  await tab.page.getByRole("group", { name: "Speaks for it" }).getByText("machine id").waitFor();
+  for (const theme of ["light", "dark", "contrast"]) {
+    await tab.theme(theme);
+    await settle();
+    expect(await tab.accessibility(), theme).toEqual([]);
+  }
+  await tab.theme("light");
+  await tab.page.setViewportSize({ width: 320, height: 640 });
+  expect(await tab.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
+  await tab.page.setViewportSize({ width: 1440, height: 900 });
+  const before = await hostCount();
+  await tab.page.keyboard.press("j");
+  await tab.page.keyboard.press("x");
+  expect(await pairs().and(tab.page.locator('[aria-selected="true"]')).count()).toBe(1);
+  await tab.page.keyboard.press("m");
+  const dialog = tab.page.getByRole("dialog", { name: "Merge these two items?" });
+  await dialog.getByText("1 item becomes part of another one.").waitFor();
+  await dialog.getByText(/^takes over /).waitFor();
+  expect(await tab.accessibility()).toEqual([]);
+  expect(await hostCount(), "what was only shown has not been done").toBe(before);
+  await tab.page.keyboard.press("Enter");
+  await said("1 pair merged").waitFor();
+  await tab.page.getByText("Nothing waits for you").waitFor();
+  expect(await hostCount()).toBe(before - 1);
+  expect(await tab.accessibility()).toEqual([]);
+  await tab.page.keyboard.press("u");
+  await said("Taken back").waitFor();
+  await pairs().first().waitFor();
+  expect(await hostCount()).toBe(before);
+});
+
+test("a pair that is kept apart waits no longer, until that is taken back among the decisions", async () => {
+  await tab.page.keyboard.press("n");
+  await tab.page.getByRole("dialog", { name: "Keep these two items apart?" }).getByText("No item changes.").waitFor();
+  await tab.page.keyboard.press("Enter");
+  await said("1 pair kept apart").waitFor();
+  await tab.page.getByText("Nothing waits for you").waitFor();
+  await tab.page.getByRole("link", { name: "Decisions", exact: true }).click();
+  const row = tab.page.getByRole("row").filter({ hasText: "Kept apart by a person" });
+  await row.getByText(NAME, { exact: true }).waitFor();
+  await settle();
+  expect(await tab.accessibility()).toEqual([]);
+  await row.getByRole("button", { name: /^Take back/ }).click();
+  await tab.page.getByText("Nobody has decided anything yet").waitFor();
+  await tab.page.getByRole("link", { name: "Possibly the same", exact: true }).click();
+  await pairs().first().waitFor();
+});
+
+test("whoever may not decide is told why", async () => {
+  const reason = "this needs the role `editor`";
+  await tab.page.route("**/api/v1/can*", async (route) => {
+    const action = (name: string) => ({ action: name, is_allowed: false, code: "PERMISSION_DENIED", reason });
+    await route.fulfill({ json: { actions: [action("identity_decide"), action("retirements_decide")] } });
+  });
+  await open("/review");
+  await pairs().first().waitFor();
+  await tab.page.getByText(reason).waitFor();
+  expect(await tab.page.getByRole("button", { name: "Merge" }).isDisabled()).toBe(true);
+  await tab.page.keyboard.press("m");
+  expect(await tab.page.getByRole("dialog").count()).toBe(0);
+  await tab.page.unroute("**/api/v1/can*");
+});
+
+test("an item says why it is one, and is divided and made whole again there", async () => {
+  await applyRules('version = "as built in"\n');
+  await until("the machine is one host again", 30_000, async () => {
+    const { items } = (await call("GET", "items?class=host")) as { items: { id: string }[] };
+    for (const { id } of items) {
+      const found = (await call("GET", `items/${id}/explanation`)) as { sightings: unknown[] };
+      if (found.sightings.length > 1) {
+        await open(`/items/${id}?tab=identity`);
+        return true;
+      }
+    }
+    return null;
+  });
+  const before = await hostCount();
+  const divide = tab.page.getByRole("button", { name: "Divide" });
+  await tab.page.getByRole("group", { name: "Evidence between them" }).getByText("1 and 2").waitFor();
+  expect(await divide.isDisabled()).toBe(true);
+  await tab.page.getByRole("checkbox", { name: "Select sighting 2" }).check();
+  await settle();
+  expect(await tab.accessibility()).toEqual([]);
+  await divide.click();
+  const dialog = tab.page.getByRole("dialog", { name: "Divide this item?" });
+  await dialog.getByText("1 item is divided.").waitFor();
+  await dialog.getByRole("button", { name: "Divide" }).click();
+  await said("Divided").waitFor();
+  expect(await hostCount()).toBe(before + 1);
+  await tab.page.getByRole("button", { name: "Undo" }).click();
+  await said("Taken back").waitFor();
+  expect(await hostCount()).toBe(before);
 });
 
 test("revoking an agent asks for its name, and ends its connection", async () => {

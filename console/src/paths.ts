@@ -8,6 +8,7 @@ export const paths = {
   inventory: "/inventory",
   item: "/items/$id",
   changes: "/changes",
+  review: "/review",
   agents: "/agents",
   agent: "/agents/$id",
   agentAdd: "/agents/add",

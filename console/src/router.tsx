@@ -9,7 +9,7 @@ import {
 import { basePath } from "./api/client.ts";
 import { catalogQuery, countsQuery, queryClient, sessionQuery } from "./api/queries.ts";
 import { paths } from "./paths.ts";
-import { changesSearch, inventorySearch, itemSearch, loginSearch, parseSearch, stringifySearch } from "./search.ts";
+import { changesSearch, inventorySearch, itemSearch, loginSearch, parseSearch, reviewSearch, stringifySearch } from "./search.ts";
 import { CrashPage, NotFoundPage, RootLayout } from "./shell/Root.tsx";
 import { Shell } from "./shell/Shell.tsx";
 
@@ -83,6 +83,13 @@ const changes = createRoute({
   component: lazyRouteComponent(() => import("./pages/changes.tsx"), "ChangesPage"),
 });
 
+const review = createRoute({
+  getParentRoute: () => inside,
+  path: paths.review,
+  validateSearch: reviewSearch,
+  component: lazyRouteComponent(() => import("./pages/review.tsx"), "ReviewPage"),
+});
+
 const agents = createRoute({
   getParentRoute: () => inside,
   path: paths.agents,
@@ -123,7 +130,7 @@ export const router = createRouter({
   routeTree: root.addChildren([
     setup,
     login,
-    inside.addChildren([home, inventory, item, changes, agents, agentAdd, agent, targets, target, tokens]),
+    inside.addChildren([home, inventory, item, changes, review, agents, agentAdd, agent, targets, target, tokens]),
   ]),
   basepath: basePath(),
   defaultPreload: "intent",

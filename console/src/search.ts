@@ -33,7 +33,8 @@ const oneOf = <T extends string>(search: Search, name: string, values: readonly 
 
 export const ITEM_STATES = ["active", "missing", "stale", "retired"] as const;
 export const ORDERS = ["title", "changed"] as const;
-export const ITEM_TABS = ["summary", "relations", "changes"] as const;
+export const ITEM_TABS = ["summary", "relations", "changes", "identity"] as const;
+export const REVIEW_TABS = ["queue", "decisions", "held"] as const;
 export const SPANS = ["1h", "24h", "7d", "all"] as const;
 
 export interface InventorySearch {
@@ -78,6 +79,16 @@ export interface ChangesSearch {
 export const changesSearch = (search: Search): ChangesSearch => ({
   class: text(search, "class"),
   since: oneOf(search, "since", SPANS),
+});
+
+export interface ReviewSearch {
+  tab?: (typeof REVIEW_TABS)[number];
+  class?: string;
+}
+
+export const reviewSearch = (search: Search): ReviewSearch => ({
+  tab: oneOf(search, "tab", REVIEW_TABS),
+  class: text(search, "class"),
 });
 
 export interface LoginSearch {

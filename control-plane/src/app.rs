@@ -41,6 +41,8 @@ pub struct App {
     pub identity_store: Arc<dyn store::identity::Identity>,
     /// Questions and words about which sightings are one item.
     pub identity: Arc<crate::identity::Identity>,
+    /// Held disappearances, and what people say about them.
+    pub held: Arc<crate::held::Held>,
     /// How the estate hangs together.
     pub graph: crate::graph::Questions,
     /// The declared classes.

@@ -7,7 +7,7 @@
 use crate::ingest::{Ingest, SubmitError, Wish};
 use model::decision::{Number, RulesRecord, WishKind, WishRecord};
 use model::{ItemId, Timestamp};
-use reconcile::{Explanation, Plan};
+use reconcile::{Comparison, Explanation, Plan, Rules, Simulation};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use store::findings::NamedItem;
@@ -26,6 +26,11 @@ pub enum IdentityError {
     /// There is no such item.
     #[error("there is no item with the id `{0}`")]
     UnknownItem(ItemId),
+    /// They are one already, are parts, or of two classes.
+    #[error(
+        "there is nothing to decide: they are one item already, parts of others, or of different classes"
+    )]
+    NothingToDecide,
     /// The write path did not take it.
     #[error(transparent)]
     Submit(#[from] SubmitError),
@@ -67,6 +72,37 @@ pub struct Planned {
     pub plan: Plan,
     /// The items that it names.
     pub items: HashMap<Number, NamedItem>,
+}
+
+/// Two items compared, with their names.
+#[derive(Clone, Debug)]
+pub struct Compared {
+    /// The comparison.
+    pub found: Comparison,
+    /// The items.
+    pub items: (NamedItem, NamedItem),
+}
+
+/// A simulation with the names of the items in it.
+#[derive(Clone, Debug)]
+pub struct Simulated {
+    /// The simulation.
+    pub found: Simulation,
+    /// The items that it names.
+    pub items: HashMap<Number, NamedItem>,
+}
+
+/// A person's word about items.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Word {
+    /// Two items are one.
+    Join(ItemId, ItemId),
+    /// Two items are not one.
+    KeepApart(ItemId, ItemId),
+    /// Some sightings of an item are another item.
+    Divide(ItemId, Vec<u64>),
+    /// What was said in an action counts no longer.
+    TakeBack(Number),
 }
 
 /// The service.
@@ -120,40 +156,79 @@ impl Identity {
         Ok(Explained { why, items })
     }
 
-    /// Says that two items are one; gives the action.
+    /// Says one word; gives the action, or nothing when one was taken back.
     ///
     /// # Errors
     /// When that makes no sense, or cannot be stored.
-    pub async fn join(&self, one: ItemId, other: ItemId, said_by: &str) -> Result<Number> {
-        let (one, other) = self.two(one, other).await?;
-        self.wish(Wish::Join { one, other }, said_by).await
+    pub async fn say(&self, word: Word, said_by: &str) -> Result<Option<Number>> {
+        let wish = self.wish_of(word).await?;
+        let wished = self.ingest.wish(wish, said_by.to_owned()).await?;
+        Ok(wished.map(|wished| wished.action))
     }
 
-    /// Says that two items are not one; gives the action.
+    /// What would follow from a word. Nothing is done.
     ///
     /// # Errors
-    /// When that makes no sense, or cannot be stored.
-    pub async fn keep_apart(&self, one: ItemId, other: ItemId, said_by: &str) -> Result<Number> {
-        let (one, other) = self.two(one, other).await?;
-        self.wish(Wish::KeepApart { one, other }, said_by).await
+    /// When that makes no sense, or what is stored cannot be read.
+    pub async fn simulate(&self, word: Word) -> Result<Simulated> {
+        let wish = self.wish_of(word).await?;
+        let found = self.ingest.simulate(wish).await?;
+        let outcomes = found.outcomes.iter();
+        let mut numbers: Vec<Number> = outcomes
+            .flat_map(|outcome| {
+                let others = outcome.absorbed.iter().chain(&outcome.taken_from);
+                others.copied().chain(outcome.item)
+            })
+            .collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let items = self.named(&numbers).await?;
+        Ok(Simulated { found, items })
     }
 
-    /// Says that some sightings of an item are another item; gives the action.
-    ///
-    /// # Errors
-    /// When that makes no sense, or cannot be stored.
-    pub async fn divide(&self, item: ItemId, sightings: Vec<u64>, said_by: &str) -> Result<Number> {
-        let numbers = self.numbers(&[item]).await?;
-        let item = numbers.first().copied().unwrap_or(0);
-        self.wish(Wish::Divide { item, sightings }, said_by).await
+    async fn wish_of(&self, word: Word) -> Result<Wish> {
+        Ok(match word {
+            Word::Join(one, other) => {
+                let (one, other) = self.two(one, other).await?;
+                Wish::Join { one, other }
+            }
+            Word::KeepApart(one, other) => {
+                let (one, other) = self.two(one, other).await?;
+                Wish::KeepApart { one, other }
+            }
+            Word::Divide(item, sightings) => {
+                let numbers = self.numbers(&[item]).await?;
+                Wish::Divide { item: numbers.first().copied().unwrap_or(0), sightings }
+            }
+            Word::TakeBack(action) => Wish::TakeBack { action },
+        })
     }
 
-    /// Takes back what was said in an action.
+    /// What speaks for and against two items being one.
     ///
     /// # Errors
-    /// When there is no such action, or it cannot be stored.
-    pub async fn take_back(&self, action: Number, said_by: &str) -> Result<()> {
-        self.wish(Wish::TakeBack { action }, said_by).await.map(drop)
+    /// When there is nothing to decide about them, or they cannot be read.
+    pub async fn compare(&self, one: ItemId, other: ItemId) -> Result<Compared> {
+        let numbers = self.two(one, other).await?;
+        let found = self.ingest.compare(numbers.0, numbers.1).await?;
+        let found = found.ok_or(IdentityError::NothingToDecide)?;
+        let items = self.named(&[found.items.0, found.items.1]).await?;
+        let named = |number: Number, id: ItemId| {
+            items.get(&number).cloned().ok_or(IdentityError::UnknownItem(id))
+        };
+        let items = (named(found.items.0, one)?, named(found.items.1, other)?);
+        Ok(Compared { found, items })
+    }
+
+    /// The rules that decide now.
+    ///
+    /// # Errors
+    /// When they cannot be read.
+    pub async fn live_rules(&self) -> Result<Rules> {
+        let latest = self.store.rules(1).await?.pop();
+        // Rules that this build cannot read do not decide either.
+        let rules = latest.and_then(|record| Rules::parse(&record.text).ok());
+        Ok(rules.unwrap_or_else(Rules::built_in))
     }
 
     async fn two(&self, one: ItemId, other: ItemId) -> Result<(Number, Number)> {
@@ -162,11 +237,6 @@ impl Identity {
             [one, other] => Ok((*one, *other)),
             _ => Err(IdentityError::UnknownItem(one)),
         }
-    }
-
-    async fn wish(&self, wish: Wish, said_by: &str) -> Result<Number> {
-        let wished = self.ingest.wish(wish, said_by.to_owned()).await?;
-        Ok(wished.map_or(0, |wished| wished.action))
     }
 
     /// What people said, the latest first.

@@ -20,10 +20,10 @@ use crate::targets::Assigned;
 use engine::{Engine, Job, Reply};
 use environment::{Clock, Randomness};
 use load::Parts;
-use model::decision::Number;
-use model::{AgentId, Catalog, SourceId};
+use model::decision::{HeldRecord, Number};
+use model::{AgentId, Catalog, SourceId, Timestamp};
 use proto::v1;
-use reconcile::{Explanation, Plan, Rules, Wished};
+use reconcile::{Comparison, Explanation, Plan, Rules, Simulation, Wished};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use store::observed::{CommitError, ItemStore};
@@ -72,8 +72,10 @@ pub struct Outcome {
     pub need_full: Vec<(SourceId, String)>,
     /// What a person said, when this was a person's word.
     pub wished: Option<Wished>,
-    /// How many sightings are still to be decided again by new rules.
+    /// How many sightings are still to be decided again by new rules, or to be taken out.
     pub left: usize,
+    /// Items that a person let go.
+    pub retired: usize,
 }
 
 /// A person's word about which sightings are one item. It is about sightings, given as hashes of source and native
@@ -278,6 +280,56 @@ impl Ingest {
     pub async fn wish(&self, wish: Wish, said_by: String) -> Result<Option<Wished>, SubmitError> {
         let outcome = self.ask(|reply| Job::Wish { wish, said_by, reply }).await?;
         Ok(outcome.wished)
+    }
+
+    /// What would follow from a person's word. Nothing is done.
+    ///
+    /// # Errors
+    /// When it makes no sense, or what is stored cannot be read.
+    pub async fn simulate(&self, wish: Wish) -> Result<Simulation, SubmitError> {
+        self.ask(|reply| Job::Simulate { wish, reply }).await
+    }
+
+    /// What speaks for and against two items being one. Nothing where there is nothing to decide.
+    ///
+    /// # Errors
+    /// When what is stored cannot be read.
+    pub async fn compare(
+        &self,
+        one: Number,
+        other: Number,
+    ) -> Result<Option<Comparison>, SubmitError> {
+        self.ask(|reply| Job::Compare { one, other, reply }).await
+    }
+
+    /// Lets happen what was held of a scope, a part with each decision. Gives how many items were retired. Resolves
+    /// after the last commit.
+    ///
+    /// # Errors
+    /// When a later look settled it, or the store cannot take anything.
+    pub async fn approve(&self, held: HeldRecord, said_by: &str) -> Result<usize, SubmitError> {
+        let mut retired = 0_usize;
+        loop {
+            let (held, said_by) = (Box::new(held.clone()), said_by.to_owned());
+            let outcome = self.ask(|reply| Job::Approve { held, said_by, reply }).await?;
+            retired = retired.saturating_add(outcome.retired);
+            if outcome.left == 0 {
+                return Ok(retired);
+            }
+        }
+    }
+
+    /// Leaves what was held as it is, until the next complete look. Resolves after the commit.
+    ///
+    /// # Errors
+    /// When a later look settled it, or the store cannot take anything.
+    pub async fn dismiss(
+        &self,
+        scope: Number,
+        at: Timestamp,
+        said_by: String,
+    ) -> Result<(), SubmitError> {
+        self.ask(|reply| Job::Dismiss { scope, at, said_by, reply }).await.map(drop)
     }
 
     /// Stops taking batches, commits what was taken, and ends the thread.

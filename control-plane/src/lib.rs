@@ -10,6 +10,7 @@ pub mod app;
 pub mod config;
 pub mod fleet;
 pub mod graph;
+pub mod held;
 pub mod identity;
 pub mod ingest;
 pub mod rate;

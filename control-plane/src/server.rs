@@ -14,6 +14,7 @@ use crate::api::rest::idempotency::Idempotency;
 use crate::app::{App, ConsoleOptions};
 use crate::config::Settings;
 use crate::fleet::{Fleet, FleetParts};
+use crate::held::Held;
 use crate::identity::Identity;
 use crate::ingest::Ingest;
 use crate::ingest::sessions::Sessions;
@@ -262,6 +263,11 @@ fn app(
         identity: Arc::new(Identity::new(
             ingest.clone(),
             Arc::clone(&items) as Arc<dyn ItemStore>,
+            Arc::clone(&items) as Arc<dyn store::identity::Identity>,
+        )),
+        held: Arc::new(Held::new(
+            ingest.clone(),
+            Arc::clone(&items) as Arc<dyn store::findings::Findings>,
             Arc::clone(&items) as Arc<dyn store::identity::Identity>,
         )),
         items,

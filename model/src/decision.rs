@@ -399,6 +399,21 @@ pub struct HeldRecord {
     pub count: u64,
     /// Of how many.
     pub of: u64,
+    /// What would have gone, as hashes of source and native key: the items of their own come first.
+    pub natives: Vec<u64>,
+}
+
+/// A person's word about a held disappearance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettledRecord {
+    /// The scope.
+    pub scope: Number,
+    /// When it was held.
+    pub at: Timestamp,
+    /// Whether it was let happen; else everything stays as it is.
+    pub is_approved: bool,
+    /// Who said so.
+    pub said_by: String,
 }
 
 /// Everything that a group of batches changes.
@@ -454,6 +469,8 @@ pub struct Decision {
     pub wishes_removed: Vec<Number>,
     /// Held disappearances.
     pub held: Vec<HeldRecord>,
+    /// Held disappearances about which a person has decided.
+    pub held_settled: Vec<SettledRecord>,
 }
 
 impl Decision {

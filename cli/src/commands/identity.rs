@@ -1,7 +1,7 @@
-//! `identity explain|join|divide|keep-apart|decisions|take-back`.
+//! `identity explain|review|compare|join|divide|keep-apart|decisions|take-back`.
 
 use super::items::item_id;
-use super::{array_at, text_at};
+use super::{array_at, review, text_at};
 use crate::arguments::{Common, Format, IdentityCommand};
 use crate::client::Client;
 use crate::error::Error;
@@ -18,13 +18,30 @@ pub(crate) async fn run(
 ) -> Result<(), Error> {
     match command {
         IdentityCommand::Explain { item } => explain(common, client, &item).await,
-        IdentityCommand::Join { item, other } => {
+        IdentityCommand::Review { class, limit } => {
+            review::queue(common, client, class.as_deref(), limit).await
+        }
+        IdentityCommand::Compare { item, other } => {
+            review::compare(common, client, (&item, &other)).await
+        }
+        IdentityCommand::Join { item, other, dry_run: true } => {
+            review::simulate_two(common, client, "join", (&item, &other)).await
+        }
+        IdentityCommand::KeepApart { item, other, dry_run: true } => {
+            review::simulate_two(common, client, "keep_apart", (&item, &other)).await
+        }
+        IdentityCommand::Join { item, other, .. } => {
             two(common, client, "join", (&item, &other), "are one item").await
         }
-        IdentityCommand::KeepApart { item, other } => {
+        IdentityCommand::KeepApart { item, other, .. } => {
             two(common, client, "keep-apart", (&item, &other), "are not one item").await
         }
-        IdentityCommand::Divide { item, sightings } => {
+        IdentityCommand::Divide { item, sightings, dry_run: true } => {
+            let item = item_id(client, &item).await?;
+            let body = json!({"say": "divide", "item": item, "sightings": sightings});
+            review::simulate(common, client, body).await
+        }
+        IdentityCommand::Divide { item, sightings, .. } => {
             let body = json!({"item": item_id(client, &item).await?, "sightings": sightings});
             let said = client.send(Method::POST, "/api/v1/identity/divide", Some(body)).await?;
             said_so(common, &said.body, "these sightings are an item of their own")
@@ -91,7 +108,7 @@ async fn explain(common: &Common, client: &Client, wanted: &str) -> Result<(), E
     Ok(())
 }
 
-fn list<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
+pub(super) fn list<'a>(object: &'a Value, name: &str) -> impl Iterator<Item = &'a Value> {
     object.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 

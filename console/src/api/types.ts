@@ -170,6 +170,7 @@ export interface Scope {
 
 /** A look missed so much of its scope at once that nothing was retired. */
 export interface HeldRetirement {
+  id: string;
   source: Source;
   scope: string;
   agent_id: string;

@@ -7,7 +7,7 @@ import type { QueryClient } from "@tanstack/react-query";
 import type { Change, Item, ItemPage, ItemState, SourceValue } from "../api/types.ts";
 
 /** Questions about one item as it is now, whose id stands second in their keys. */
-const OF_ITEM: ReadonlySet<string> = new Set(["item", "relations", "scopes", "duplicates", "moments", "difference"]);
+const OF_ITEM: ReadonlySet<string> = new Set(["item", "relations", "scopes", "duplicates", "moments", "difference", "explanation"]);
 
 function patchedValue(item: Item, change: Change): Item {
   const before = item.attributes[change.name] ?? [];
@@ -50,6 +50,10 @@ export function applyChanges(client: QueryClient, changes: Change[]): void {
     (OF_ITEM.has(String(root)) && touched.has(String(id))) ||
     (root === "changes" && id === "item" && touched.has(String(item)));
   void client.invalidateQueries({ predicate: ({ queryKey }) => isTouched(queryKey) });
+  // What waits for a person follows from who was merged, divided, seen for the first time or let go.
+  if (changes.some(({ kind }) => kind === "merged" || kind === "split" || kind === "created" || kind === "state_changed")) {
+    void client.invalidateQueries({ queryKey: ["review"] });
+  }
   if (changes.some(({ kind }) => kind === "created" || kind === "state_changed")) {
     void client.invalidateQueries({ queryKey: ["counts"] });
   }

@@ -20,6 +20,7 @@ import { ItemChanges } from "../item/ItemChanges.tsx";
 import { PossibleDuplicates } from "../item/PossibleDuplicates.tsx";
 import { Relations } from "../item/Relations.tsx";
 import { Summary } from "../item/Summary.tsx";
+import { Why } from "../item/Why.tsx";
 
 const route = getRouteApi("/inside/items/$id");
 
@@ -113,6 +114,7 @@ function Sections({ item, search }: { item: Item; search: ItemSearch }) {
       {!search.at && <PossibleDuplicates item={item} />}
       <Tabs id={item.id} search={search} />
       {search.tab === "relations" && <Relations item={item} />}
+      {search.tab === "identity" && <Why key={item.id} item={item} />}
       {search.tab === "changes" && <ItemChanges item={item} withParts={search.parts === "true"} />}
       {(search.tab ?? "summary") === "summary" && <Summary item={item} />}
     </>

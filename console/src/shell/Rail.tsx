@@ -1,6 +1,6 @@
 /** The left rail. What does not exist yet is shown disabled and says why; it is never a page without content. */
 import { Link } from "@tanstack/react-router";
-import { BellRing, Crosshair, GitCompareArrows, KeyRound, type LucideIcon, Radio, Share2, TrendingUp, LayoutList } from "lucide-react";
+import { BellRing, Crosshair, GitCompareArrows, Scale, KeyRound, type LucideIcon, Radio, Share2, TrendingUp, LayoutList } from "lucide-react";
 import { type MessageKey, t } from "../messages/index.ts";
 import { paths } from "../paths.ts";
 import { Mark } from "../ui/Mark.tsx";
@@ -53,6 +53,7 @@ export function Rail() {
         <Entry to={paths.inventory} icon={LayoutList} label="nav.inventory" />
         <Later icon={Share2} label="nav.topology" reason="nav.topologyReason" />
         <Entry to={paths.changes} icon={GitCompareArrows} label="nav.changes" />
+        <Entry to={paths.review} icon={Scale} label="nav.review" />
         <Entry to={paths.agents} icon={Radio} label="nav.agents" />
         <Entry to={paths.targets} icon={Crosshair} label="nav.targets" />
         <Later icon={BellRing} label="nav.alerts" reason="nav.alertsReason" />

@@ -12,6 +12,7 @@ const GOES: { [key: string]: { to: string; search: { class?: string } } } = {
   i: { to: paths.inventory, search: { class: "host" } },
   c: { to: paths.changes, search: {} },
   a: { to: paths.agents, search: {} },
+  r: { to: paths.review, search: {} },
 };
 
 /** Whether the key belongs to whoever types, not to us. */

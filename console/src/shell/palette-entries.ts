@@ -27,6 +27,7 @@ export function usePaletteEntries(): PaletteEntry[] {
   const pages = [
     [paths.inventory, t("nav.inventory")],
     [paths.changes, t("nav.changes")],
+    [paths.review, t("nav.review")],
     [paths.agents, t("nav.agents")],
     [paths.agentAdd, t("add.title")],
     [paths.tokens, t("nav.tokens")],

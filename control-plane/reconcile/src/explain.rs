@@ -138,7 +138,7 @@ impl Reconciler {
         }))
     }
 
-    fn evidence(&self, records: &[ObservationRecord]) -> Vec<SightingEvidence> {
+    pub(crate) fn evidence(&self, records: &[ObservationRecord]) -> Vec<SightingEvidence> {
         let mut found: BTreeMap<u64, SightingEvidence> = BTreeMap::new();
         for record in records {
             let Some(source) = self.source_id(record.source) else { continue };
@@ -164,7 +164,7 @@ impl Reconciler {
         found
     }
 
-    fn compared(&self, class: u32, keys: (&KeySet, &KeySet)) -> (i32, Vec<Reason>) {
+    pub(crate) fn compared(&self, class: u32, keys: (&KeySet, &KeySet)) -> (i32, Vec<Reason>) {
         let Some(name) = self.index.class_name(class) else { return (0, Vec::new()) };
         let rules = self.rules.of(name);
         let mut frequencies = Frequencies::new(&self.index, class);
@@ -204,7 +204,7 @@ impl Reconciler {
         rivals
     }
 
-    fn union(&self, natives: impl Iterator<Item = u64>) -> Vec<(model::KeyType, u64)> {
+    pub(crate) fn union(&self, natives: impl Iterator<Item = u64>) -> Vec<(model::KeyType, u64)> {
         let keys = natives.flat_map(|native| self.index.keys.of(native).iter().copied());
         let keys: BTreeSet<(model::KeyType, u64)> = keys.collect();
         keys.into_iter().collect()

@@ -10,10 +10,12 @@
 //! Deliberately not here: sequences and scopes' digests on the wire (`ingest`), keeping it (`store`).
 
 mod change;
+mod compare;
 mod connections;
 mod dependencies;
 mod explain;
 mod group;
+mod held;
 mod identity;
 mod index;
 mod keys;
@@ -24,15 +26,19 @@ mod plan;
 mod reassign;
 mod regroup;
 mod rules;
+mod simulate;
 mod statements;
 mod wishes;
 
+pub use compare::Comparison;
 pub use explain::{Explanation, Pair, Rival, SightingEvidence};
+pub use held::{Approved, HeldError};
 pub use identity::Reason;
 pub use index::{ScopeState, Sight};
 pub use known::Known;
 pub use plan::Plan;
 pub use rules::{BUILT_IN as BUILT_IN_RULES, ClassRules, Rules, RulesError};
+pub use simulate::{Outcome, Simulation, WinnerChange};
 pub use wishes::{WishError, Wished};
 
 use connections::Connections;

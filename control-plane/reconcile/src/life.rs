@@ -6,7 +6,7 @@
 use crate::change::Word;
 use crate::{Error, Past, Reconciler};
 use model::catalog::Life;
-use model::decision::{HeldRecord, Number, ObservationWrite};
+use model::decision::{Number, ObservationWrite};
 use model::{ItemState, Timestamp};
 
 /// More than this many independent items have to be gone before a disappearance is held.
@@ -52,17 +52,11 @@ impl Reconciler {
         natives: &[u64],
         at: Timestamp,
     ) -> Result<bool, Error> {
-        let is_independent = |native: &&u64| {
-            let known = self.index.natives.get(native);
-            let is_there =
-                known.and_then(|known| known.slot(scope)).is_some_and(|slot| slot.is_present);
-            let item = known.and_then(|known| self.index.item(known.item));
-            is_there && item.is_some_and(|item| item.parent == 0)
-        };
-        let gone = u64::try_from(natives.iter().filter(is_independent).count()).unwrap_or(u64::MAX);
+        let gone = natives.iter().filter(|native| self.is_independent_in(scope, **native));
+        let gone = u64::try_from(gone.count()).unwrap_or(u64::MAX);
         let of = self.index.scopes.get(&scope).map_or(0, |state| state.independent);
         if gone > HELD_ITEMS_MIN && gone.saturating_mul(HELD_SHARE) > of {
-            self.decision.held.push(HeldRecord { scope, at, count: gone, of });
+            self.hold(natives, (scope, at), (gone, of));
             return Ok(false);
         }
         for native in natives {
@@ -165,7 +159,7 @@ impl Reconciler {
     }
 
     /// What is a part of something that is gone is gone too.
-    fn retire_parts(
+    pub(crate) fn retire_parts(
         &mut self,
         past: &dyn Past,
         item: Number,

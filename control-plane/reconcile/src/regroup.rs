@@ -79,8 +79,8 @@ impl<'a> Frequencies<'a> {
 
 /// What is to be decided together: groups of all sightings that touched items have.
 #[derive(Default)]
-struct Task {
-    groups: Vec<Vec<u64>>,
+pub(crate) struct Task {
+    pub(crate) groups: Vec<Vec<u64>>,
     possible: Vec<(usize, usize, i32)>,
     items: BTreeSet<Number>,
 }
@@ -133,7 +133,12 @@ impl Reconciler {
     }
 
     /// Everything that has to be decided together with a sighting.
-    fn task(&self, past: &dyn Past, native: u64, done: &mut HashSet<u64>) -> Result<Task, Error> {
+    pub(crate) fn task(
+        &self,
+        past: &dyn Past,
+        native: u64,
+        done: &mut HashSet<u64>,
+    ) -> Result<Task, Error> {
         let mut task = Task::default();
         let mut open = vec![native];
         while let Some(native) = open.pop() {
@@ -282,7 +287,7 @@ impl Reconciler {
     }
 
     /// The item of each group, as far as one of the touched items is it.
-    fn items_of(&self, task: &Task) -> Vec<Option<Number>> {
+    pub(crate) fn items_of(&self, task: &Task) -> Vec<Option<Number>> {
         // An item stays with its oldest sighting; of several items, a group is the oldest.
         let mut oldest: BTreeMap<Number, (Number, usize)> = BTreeMap::new();
         for (place, natives) in task.groups.iter().enumerate() {

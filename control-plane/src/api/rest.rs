@@ -14,6 +14,7 @@ pub mod events;
 pub mod extract;
 pub mod filter;
 pub mod findings;
+pub mod held;
 pub mod history;
 pub mod idempotency;
 pub mod identity;
@@ -21,6 +22,7 @@ pub mod items;
 pub mod onboarding;
 pub mod openapi;
 pub mod page;
+pub mod review;
 pub mod session;
 pub mod targets;
 pub mod tokens;
@@ -57,8 +59,15 @@ pub fn router() -> Router<App> {
         .route("/api/v1/history", get(history::extent))
         .route("/api/v1/diff", get(history::diff))
         .route("/api/v1/held-retirements", get(findings::held_retirements))
+        .route("/api/v1/held-retirements/{id}/items", get(held::items))
+        .route("/api/v1/held-retirements/{id}/approve", post(held::approve))
+        .route("/api/v1/held-retirements/{id}/dismiss", post(held::dismiss))
         .route("/api/v1/possible-duplicates", get(findings::possible_duplicates))
         .route("/api/v1/items/{id}/explanation", get(identity::explanation))
+        .route("/api/v1/identity/possible", get(review::possible))
+        .route("/api/v1/identity/comparison", get(review::comparison))
+        .route("/api/v1/identity/simulate", post(review::simulate))
+        .route("/api/v1/identity/words", post(review::words))
         .route("/api/v1/identity/join", post(identity::join))
         .route("/api/v1/identity/divide", post(identity::divide))
         .route("/api/v1/identity/keep-apart", post(identity::keep_apart))

@@ -9,11 +9,14 @@ use super::prepare::{Content, Entry, INVENTORY, Prepared, Readings, Report, Seen
 use super::state::State;
 use super::{Outcome, SubmitError, Wish};
 use crate::targets::{Assigned, Standing};
-use model::decision::{CommittedRecord, Decision, Number, RejectedRecord, RulesRecord};
+use model::decision::{CommittedRecord, Decision, HeldRecord, Number, RejectedRecord, RulesRecord};
 use model::{AgentId, Catalog, CoverageStatus, Kind, Name, Observation, SourceId, Timestamp};
 use proto::convert::{self, Names};
 use proto::v1;
-use reconcile::{Error, Explanation, Past, Reconciler, Rules, Sight, WishError};
+use reconcile::{
+    Comparison, Error, Explanation, HeldError, Past, Reconciler, Rules, Sight, Simulation,
+    WishError,
+};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -154,8 +157,7 @@ impl Applier {
         Ok(Outcome {
             acknowledgement: Some(acknowledgement),
             need_full: used.need_full,
-            wished: None,
-            left: 0,
+            ..Outcome::default()
         })
     }
 
@@ -403,6 +405,15 @@ impl Applier {
         self.reconciler.explain(past, item).map_err(|error| unavailable(&error))
     }
 
+    /// What speaks for and against two items being one.
+    pub(super) fn compare(
+        &self,
+        past: &dyn Past,
+        items: (Number, Number),
+    ) -> Result<Option<Comparison>> {
+        self.reconciler.compare(past, items).map_err(|error| unavailable(&error))
+    }
+
     /// The items of sightings; 0 for one that is not known.
     pub(super) fn items_of_sightings(&self, sightings: &[u64]) -> Vec<Number> {
         self.reconciler.items_of_sightings(sightings)
@@ -452,21 +463,72 @@ impl Applier {
         };
         match wished {
             Ok(wished) => Ok(Outcome { wished, ..Outcome::default() }),
-            Err(WishError::Past(error)) => Err(unavailable(&error)),
-            Err(error) => {
-                let code = match error {
-                    WishError::UnknownItem | WishError::UnknownAction => "NOT_FOUND",
-                    _ => "VALIDATION_FAILED",
-                };
-                Err(SubmitError::Refused { code, detail: error.to_string() })
-            }
+            Err(error) => Err(refused_wish(&error)),
         }
+    }
+
+    /// What would follow from a person's word. Nothing is done.
+    pub(super) fn simulate(&mut self, past: &dyn Past, wish: Wish) -> Result<Simulation> {
+        let reconciler = &mut self.reconciler;
+        let found = match wish {
+            Wish::Join { one, other } => reconciler.simulate_join(past, (one, other)),
+            Wish::Divide { item, sightings } => reconciler.simulate_divide(past, item, &sightings),
+            Wish::KeepApart { one, other } => reconciler.simulate_keep_apart(past, (one, other)),
+            Wish::TakeBack { .. } => {
+                return Err(SubmitError::Refused {
+                    code: "VALIDATION_FAILED",
+                    detail: "what follows from taking back cannot be simulated; take it back and say it again"
+                        .to_owned(),
+                });
+            }
+        };
+        found.map_err(|error| refused_wish(&error))
+    }
+
+    /// Lets happen some of what was held; says how much is left.
+    pub(super) fn approve(
+        &mut self,
+        past: &dyn Past,
+        held: &HeldRecord,
+        limit: usize,
+        said_by: &str,
+    ) -> Result<Outcome> {
+        let approved = self.reconciler.approve_held(past, held, limit, said_by);
+        let approved = approved.map_err(refused_word)?;
+        Ok(Outcome { retired: approved.retired, left: approved.left, ..Outcome::default() })
+    }
+
+    /// Leaves what was held as it is.
+    pub(super) fn dismiss(
+        &mut self,
+        scope: Number,
+        at: Timestamp,
+        said_by: &str,
+    ) -> Result<Outcome> {
+        self.reconciler.dismiss_held(scope, at, said_by).map_err(refused_word)?;
+        Ok(Outcome::default())
     }
 
     pub(super) fn sweep(&mut self, past: &dyn Past, limit: usize) -> Result<Outcome> {
         let now = self.now;
         self.reconciler.sweep(past, now, limit).map_err(|error| unavailable(&error))?;
         Ok(Outcome::default())
+    }
+}
+
+fn refused_wish(error: &WishError) -> SubmitError {
+    let code = match error {
+        WishError::Past(error) => return unavailable(error),
+        WishError::UnknownItem | WishError::UnknownAction => "NOT_FOUND",
+        _ => "VALIDATION_FAILED",
+    };
+    SubmitError::Refused { code, detail: error.to_string() }
+}
+
+fn refused_word(error: HeldError) -> SubmitError {
+    match error {
+        HeldError::Past(error) => unavailable(&error),
+        HeldError::Settled => SubmitError::Refused { code: "NOT_FOUND", detail: error.to_string() },
     }
 }
 

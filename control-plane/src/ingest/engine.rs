@@ -10,9 +10,10 @@ use super::load::{Loaded, Parts, load};
 use super::prepare::Prepared;
 use super::{Outcome, SubmitError, Wish};
 use model::AgentId;
-use model::decision::{Decision, Number, ObservationRecord, RelationRecord};
+use model::Timestamp;
+use model::decision::{Decision, HeldRecord, Number, ObservationRecord, RelationRecord};
 use proto::v1;
-use reconcile::{Error, Explanation, Past};
+use reconcile::{Comparison, Error, Explanation, Past, Simulation};
 use std::sync::{Arc, PoisonError, RwLock};
 use store::observed::{CommitError, ItemStore};
 use tokio::runtime::Handle;
@@ -31,6 +32,9 @@ const SWEEP_ITEMS_MAX: usize = 10_000;
 /// Sightings that new rules decide about with one decision; agents wait for so many at most.
 const REGROUP_SIGHTINGS_MAX: usize = 4_096;
 
+/// Sightings of a held disappearance that one decision takes out; agents wait for so many at most.
+const HELD_SIGHTINGS_MAX: usize = 4_096;
+
 pub(super) type Reply<T> = oneshot::Sender<Result<T, SubmitError>>;
 
 /// What the thread is asked to do.
@@ -41,6 +45,10 @@ pub(super) enum Job {
     Committed { agent: AgentId, epoch: u64, reply: Reply<Vec<v1::Committed>> },
     Sweep { reply: Reply<Outcome> },
     Explain { item: Number, reply: Reply<Option<Explanation>> },
+    Compare { one: Number, other: Number, reply: Reply<Option<Comparison>> },
+    Simulate { wish: Wish, reply: Reply<Simulation> },
+    Approve { held: Box<HeldRecord>, said_by: String, reply: Reply<Outcome> },
+    Dismiss { scope: Number, at: Timestamp, said_by: String, reply: Reply<Outcome> },
     Items { sightings: Vec<u64>, reply: Reply<Vec<Number>> },
     Rules { text: String, said_by: String, reply: Reply<Outcome> },
     Regroup { reply: Reply<Outcome> },
@@ -183,6 +191,20 @@ impl Engine {
             Job::Explain { item, reply } => {
                 drop(reply.send(self.applier.explain(past, item)));
                 return;
+            }
+            Job::Compare { one, other, reply } => {
+                drop(reply.send(self.applier.compare(past, (one, other))));
+                return;
+            }
+            Job::Simulate { wish, reply } => {
+                drop(reply.send(self.applier.simulate(past, wish)));
+                return;
+            }
+            Job::Approve { held, said_by, reply } => {
+                (reply, self.applier.approve(past, &held, HELD_SIGHTINGS_MAX, &said_by))
+            }
+            Job::Dismiss { scope, at, said_by, reply } => {
+                (reply, self.applier.dismiss(scope, at, &said_by))
             }
             Job::Items { sightings, reply } => {
                 drop(reply.send(Ok(self.applier.items_of_sightings(&sightings))));

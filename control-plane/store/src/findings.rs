@@ -5,12 +5,15 @@
 
 use crate::items::ReadError;
 use async_trait::async_trait;
+use model::decision::{HeldRecord, Number};
 use model::query::{Page, Paged};
 use model::{AgentId, ItemId, ItemState, Name, SourceId, Timestamp};
 
 /// A disappearance that was held because it would have taken too much of its scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRetirement {
+    /// The scope's number.
+    pub number: Number,
     /// Who looked.
     pub source: SourceId,
     /// The scope that held much less than before.
@@ -61,10 +64,15 @@ pub trait Findings: Send + Sync {
         page: &Page,
     ) -> Result<Paged<HeldRetirement>, ReadError>;
 
-    /// Items that may be one, of all items or with this one at either end, the newest item first, a page at a time.
+    /// What is held of a scope now, with what would go; nothing when a later look settled it.
+    async fn held(&self, scope: Number) -> Result<Option<HeldRecord>, ReadError>;
+
+    /// Items that may be one, of all items, of one class, or with this one at either end, the newest item first, a
+    /// page at a time.
     async fn possible_duplicates(
         &self,
         item: Option<ItemId>,
+        class: Option<Name>,
         page: &Page,
     ) -> Result<Paged<PossibleDuplicate>, ReadError>;
 }

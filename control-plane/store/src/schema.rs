@@ -13,6 +13,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::sqlite::HISTORY_SCHEMA,
     crate::sqlite::identity::SCHEMA,
     crate::targets::SCHEMA,
+    crate::sqlite::held::SCHEMA,
 ];
 
 /// Items, observations and their history.

@@ -12,6 +12,7 @@ mod differences;
 mod find;
 mod findings;
 mod forget;
+pub(crate) mod held;
 mod history;
 pub(crate) mod identity;
 mod load;

@@ -34,6 +34,8 @@ mod repeated;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod review;
+#[cfg(test)]
 mod setup;
 #[cfg(test)]
 mod support;

@@ -11,3 +11,4 @@ mod life;
 mod network;
 mod order;
 mod regroup;
+mod review;

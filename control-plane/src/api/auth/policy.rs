@@ -58,6 +58,8 @@ pub enum Action {
     ItemsRead,
     /// Say which sightings are one item, and take it back.
     IdentityDecide,
+    /// Let happen, or not, what a look missed too much of at once.
+    RetirementsDecide,
     /// Make other rules of identity live.
     IdentityRules,
     /// Read agents and onboardings.
@@ -82,9 +84,10 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::ItemsRead,
         Self::IdentityDecide,
+        Self::RetirementsDecide,
         Self::IdentityRules,
         Self::AgentsRead,
         Self::AgentsRevoke,
@@ -103,6 +106,7 @@ impl Action {
         match self {
             Self::ItemsRead => "items_read",
             Self::IdentityDecide => "identity_decide",
+            Self::RetirementsDecide => "retirements_decide",
             Self::IdentityRules => "identity_rules",
             Self::AgentsRead => "agents_read",
             Self::AgentsRevoke => "agents_revoke",
@@ -128,6 +132,7 @@ impl Action {
         match self {
             Self::ItemsRead | Self::AgentsRead | Self::TargetsRead => Level::Read,
             Self::IdentityDecide
+            | Self::RetirementsDecide
             | Self::JoinTokensManage
             | Self::OwnTokensManage
             | Self::TargetsRun => Level::Write,

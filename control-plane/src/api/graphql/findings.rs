@@ -50,7 +50,8 @@ pub(super) fn possible_field() -> Field {
                 ctx.ctx.data::<Caller>()?.may(Action::ItemsRead)?;
                 let item = asked(&ctx, "item")?;
                 let request = lists::page(&ctx.args, &format!("possible duplicates|{item:?}"))?;
-                let found = app(ctx.ctx)?.findings.possible_duplicates(item, &request.page).await;
+                let found =
+                    app(ctx.ctx)?.findings.possible_duplicates(item, None, &request.page).await;
                 let page = Connection::new(&request, found.map_err(ApiError::from)?, |pair| pair);
                 Ok(Some(FieldValue::owned_any::<Connection<PossibleDuplicate>>(page)))
             })

@@ -1,4 +1,5 @@
-//! What a person should look at: disappearances that are held, and items that may be one. To read only.
+//! What a person should look at: disappearances that are held, and items that may be one. To read only; `held` and
+//! `review` decide.
 
 use super::extract::{Parameters, id};
 use super::page::{PageParameters, PageRequest};
@@ -7,6 +8,7 @@ use crate::api::error::{ApiError, Problem};
 use crate::api::moment::rfc3339;
 use crate::api::view::SourceView;
 use crate::app::App;
+use crate::held::HeldId;
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -16,6 +18,8 @@ use utoipa::ToSchema;
 /// A disappearance that is held: a look missed so much of its scope at once that nothing was retired.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct HeldRetirementView {
+    /// By what a person decides about it.
+    pub id: String,
     /// Who looked.
     pub source: SourceView,
     /// The scope that held much less than before.
@@ -33,6 +37,7 @@ pub struct HeldRetirementView {
 impl From<&HeldRetirement> for HeldRetirementView {
     fn from(held: &HeldRetirement) -> Self {
         Self {
+            id: HeldId { scope: held.number, at: held.at }.to_string(),
             source: (&held.source).into(),
             scope: held.scope.to_string(),
             agent_id: held.agent.to_string(),
@@ -145,7 +150,7 @@ pub async fn possible_duplicates(
     let item = parameters.one("item")?.map(|text| id("item", &text)).transpose()?;
     let request = PageRequest::take(&mut parameters, &format!("possible duplicates|{item:?}"))?;
     parameters.finish()?;
-    let found = app.findings.possible_duplicates(item, &request.page).await?;
+    let found = app.findings.possible_duplicates(item, None, &request.page).await?;
     Ok(Json(PossibleDuplicatePage {
         next_page_token: request
             .next(found.entries.last().map(|(cursor, _)| cursor), found.has_more),

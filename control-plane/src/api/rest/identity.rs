@@ -7,7 +7,7 @@ use crate::api::error::{ApiError, Code, Problem};
 use crate::api::moment::rfc3339;
 use crate::api::view::SourceView;
 use crate::app::App;
-use crate::identity::{Decided, Explained, IdentityError, Planned};
+use crate::identity::{Decided, Explained, IdentityError, Planned, Word};
 use crate::ingest::SubmitError;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -21,23 +21,45 @@ use utoipa::ToSchema;
 /// Sightings that one request can name.
 const SIGHTINGS_MAX: usize = 64;
 
+/// When asking again can help after the store took nothing.
+const RETRY: std::time::Duration = std::time::Duration::from_secs(5);
+
 impl From<IdentityError> for ApiError {
     fn from(error: IdentityError) -> Self {
         match error {
             IdentityError::UnknownItem(id) => Self::not_found("item", &id.to_string()),
             IdentityError::Read(error) => error.into(),
-            IdentityError::Submit(SubmitError::Refused { code: "NOT_FOUND", detail }) => {
-                Self::new(Code::NotFound, detail)
+            error @ IdentityError::NothingToDecide => {
+                Self::new(Code::ValidationFailed, error.to_string())
             }
-            IdentityError::Submit(SubmitError::Refused { detail, .. }) => {
-                Self::new(Code::ValidationFailed, detail)
-            }
-            IdentityError::Submit(error @ SubmitError::Unavailable { .. }) => {
-                Self::new(Code::Unavailable, error.to_string())
-                    .retry_after(std::time::Duration::from_secs(5))
-            }
+            IdentityError::Submit(error) => submit_error(error),
         }
     }
+}
+
+/// What a caller sees of a word that the write path did not take.
+pub(super) fn submit_error(error: SubmitError) -> ApiError {
+    match error {
+        SubmitError::Refused { code: "NOT_FOUND", detail } => ApiError::new(Code::NotFound, detail),
+        SubmitError::Refused { detail, .. } => ApiError::new(Code::ValidationFailed, detail),
+        SubmitError::Unavailable { .. } => {
+            ApiError::new(Code::Unavailable, error.to_string()).retry_after(RETRY)
+        }
+    }
+}
+
+/// Sightings as a request names them.
+pub(super) fn sightings_of(named: &[String]) -> Result<Vec<u64>, ApiError> {
+    if named.len() > SIGHTINGS_MAX {
+        let detail = format!("name at most {SIGHTINGS_MAX} sightings at once");
+        return Err(ApiError::invalid("sightings", detail));
+    }
+    let parsed = named.iter().map(|text| {
+        u64::from_str_radix(text, 16).map_err(|_| {
+            ApiError::invalid("sightings", "a sighting is named by 16 hexadecimal digits")
+        })
+    });
+    parsed.collect()
 }
 
 /// An identity key.
@@ -393,6 +415,11 @@ pub async fn explanation(
     Ok(Json(ExplanationView::of(&found)))
 }
 
+async fn said(app: &App, word: Word, by: &str) -> Result<Json<SaidView>, ApiError> {
+    let action = app.identity.say(word, by).await?.unwrap_or(0);
+    Ok(Json(SaidView { action }))
+}
+
 /// Says that two items are one, whatever the evidence says.
 #[utoipa::path(post, path = "/api/v1/identity/join", tag = "identity", request_body = TwoItems,
     responses((status = 200, body = SaidView), (status = "default", body = Problem)))]
@@ -404,7 +431,7 @@ pub async fn join(
     let by = caller.known()?;
     by.may(Action::IdentityDecide)?;
     let (one, other) = (id("item", &body.item)?, id("other", &body.other)?);
-    Ok(Json(SaidView { action: app.identity.join(one, other, &by.name).await? }))
+    said(&app, Word::Join(one, other), &by.name).await
 }
 
 /// Says that two items are not one, so that nobody is asked again.
@@ -418,7 +445,7 @@ pub async fn keep_apart(
     let by = caller.known()?;
     by.may(Action::IdentityDecide)?;
     let (one, other) = (id("item", &body.item)?, id("other", &body.other)?);
-    Ok(Json(SaidView { action: app.identity.keep_apart(one, other, &by.name).await? }))
+    said(&app, Word::KeepApart(one, other), &by.name).await
 }
 
 /// Says that some sightings of an item are another item, whatever the evidence says.
@@ -432,17 +459,8 @@ pub async fn divide(
     let by = caller.known()?;
     by.may(Action::IdentityDecide)?;
     let item = id("item", &body.item)?;
-    if body.sightings.len() > SIGHTINGS_MAX {
-        let detail = format!("name at most {SIGHTINGS_MAX} sightings at once");
-        return Err(ApiError::invalid("sightings", detail));
-    }
-    let parsed = body.sightings.iter().map(|text| {
-        u64::from_str_radix(text, 16).map_err(|_| {
-            ApiError::invalid("sightings", "a sighting is named by 16 hexadecimal digits")
-        })
-    });
-    let sightings = parsed.collect::<Result<Vec<u64>, ApiError>>()?;
-    Ok(Json(SaidView { action: app.identity.divide(item, sightings, &by.name).await? }))
+    let word = Word::Divide(item, sightings_of(&body.sightings)?);
+    said(&app, word, &by.name).await
 }
 
 /// What people said about which sightings are one item, the latest first.
@@ -473,7 +491,7 @@ pub async fn take_back(
     let action = action
         .parse()
         .map_err(|_| ApiError::invalid("action", "an action is named by its number"))?;
-    app.identity.take_back(action, &by.name).await?;
+    app.identity.say(Word::TakeBack(action), &by.name).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

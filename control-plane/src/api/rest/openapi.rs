@@ -1,8 +1,8 @@
 //! The OpenAPI document, made from the handlers.
 
 use super::{
-    agents, can, changes, classes, counts, credentials, events, findings, history, identity, items,
-    onboarding, session, targets, tokens, topology,
+    agents, can, changes, classes, counts, credentials, events, findings, held, history, identity,
+    items, onboarding, review, session, targets, tokens, topology,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -20,6 +20,8 @@ use utoipa::{Modify, OpenApi};
         changes::list, changes::of_item, events::stream,
         history::extent, history::moments, history::diff,
         findings::held_retirements, findings::possible_duplicates,
+        held::items, held::approve, held::dismiss,
+        review::possible, review::comparison, review::simulate, review::words,
         identity::explanation, identity::join, identity::divide, identity::keep_apart,
         identity::decisions, identity::take_back, identity::rules, identity::apply_rules,
         identity::plan_rules,

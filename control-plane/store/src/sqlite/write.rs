@@ -597,18 +597,5 @@ fn findings(connection: &Connection, decision: &Decision) -> Result<()> {
             )?
             .execute(params![record.one, record.other, record.bits, at])?;
     }
-    for record in &decision.held {
-        connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO held_retirement(scope, at, items_count, of_count)
-                 VALUES (?1, ?2, ?3, ?4)",
-            )?
-            .execute(params![
-                record.scope,
-                record.at.millis(),
-                i64::try_from(record.count).unwrap_or(i64::MAX),
-                i64::try_from(record.of).unwrap_or(i64::MAX)
-            ])?;
-    }
-    Ok(())
+    super::held::write(connection, decision)
 }
