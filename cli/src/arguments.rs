@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+pub(crate) mod locks;
 pub(crate) mod topology;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -116,7 +117,10 @@ pub(crate) enum Command {
     /// Which sightings are one item, why, and what people say about it
     #[command(subcommand)]
     Identity(IdentityCommand),
-    /// The rules by which identity is decided
+    /// Values that people fix
+    #[command(subcommand)]
+    Item(locks::ItemCommand),
+    /// The rules by which identity is decided, and which values win
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Join tokens and access tokens

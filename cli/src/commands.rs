@@ -4,6 +4,7 @@ mod agents;
 mod history;
 mod identity;
 mod items;
+mod locks;
 mod login;
 mod rules;
 mod time;
@@ -65,6 +66,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Classes => items::classes(&common, &client(&common)?).await,
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
         Command::Identity(command) => identity::run(&common, &client(&common)?, command).await,
+        Command::Item(command) => locks::run(&common, &client(&common)?, command).await,
         Command::Rules(command) => rules::run(&common, &client(&common)?, command).await,
         Command::Token(command) => tokens::run(&common, &client(&common)?, command).await,
         Command::Api { method, path, fields } => {

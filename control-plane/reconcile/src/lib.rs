@@ -25,6 +25,7 @@ mod reassign;
 mod regroup;
 mod rules;
 mod statements;
+mod values;
 mod wishes;
 
 pub use explain::{Explanation, Pair, Rival, SightingEvidence};
@@ -33,6 +34,7 @@ pub use index::{ScopeState, Sight};
 pub use known::Known;
 pub use plan::Plan;
 pub use rules::{BUILT_IN as BUILT_IN_RULES, ClassRules, Rules, RulesError};
+pub use values::{ChangedValue, LOCKS_MAX, LockError};
 pub use wishes::{WishError, Wished};
 
 use connections::Connections;
@@ -45,6 +47,7 @@ use model::decision::{
 use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use values::Values;
 
 /// Why an observation was not taken, or nothing could be decided.
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +111,8 @@ pub struct Reconciler {
     new_id: NewId,
     rules: Rules,
     wishes: Wishes,
+    /// Which values win.
+    values: Values,
     /// Sightings whose grouping has to be decided again.
     dirty: BTreeSet<u64>,
     /// Sightings that are to be decided again by new rules, a little at a time.
@@ -136,6 +141,7 @@ impl Reconciler {
             new_id,
             rules: Rules::built_in(),
             wishes: Wishes::default(),
+            values: Values::new(),
             dirty: BTreeSet::new(),
             pending: Vec::new(),
             possible: HashMap::new(),

@@ -12,6 +12,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::users::SCHEMA,
     crate::sqlite::HISTORY_SCHEMA,
     crate::sqlite::identity::SCHEMA,
+    crate::sqlite::policies::SCHEMA,
 ];
 
 /// Items, observations and their history.

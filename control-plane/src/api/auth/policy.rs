@@ -60,6 +60,8 @@ pub enum Action {
     IdentityDecide,
     /// Make other rules of identity live.
     IdentityRules,
+    /// Fix values of items, and let sources decide about them again.
+    ValuesFix,
     /// Read agents and onboardings.
     AgentsRead,
     /// Cut an agent off.
@@ -74,10 +76,11 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ItemsRead,
         Self::IdentityDecide,
         Self::IdentityRules,
+        Self::ValuesFix,
         Self::AgentsRead,
         Self::AgentsRevoke,
         Self::JoinTokensManage,
@@ -92,6 +95,7 @@ impl Action {
             Self::ItemsRead => "items_read",
             Self::IdentityDecide => "identity_decide",
             Self::IdentityRules => "identity_rules",
+            Self::ValuesFix => "values_fix",
             Self::AgentsRead => "agents_read",
             Self::AgentsRevoke => "agents_revoke",
             Self::JoinTokensManage => "join_tokens_manage",
@@ -111,7 +115,10 @@ impl Action {
     pub const fn needs(self) -> Level {
         match self {
             Self::ItemsRead | Self::AgentsRead => Level::Read,
-            Self::IdentityDecide | Self::JoinTokensManage | Self::OwnTokensManage => Level::Write,
+            Self::IdentityDecide
+            | Self::ValuesFix
+            | Self::JoinTokensManage
+            | Self::OwnTokensManage => Level::Write,
             Self::IdentityRules | Self::AgentsRevoke | Self::AllTokensManage => Level::Admin,
         }
     }

@@ -1,7 +1,7 @@
 //! The OpenAPI document, made from the handlers.
 
 use super::{
-    agents, can, changes, classes, counts, events, findings, history, identity, items, onboarding,
+    agents, can, changes, classes, counts, events, findings, history, identity, items, locks, onboarding,
     session, tokens, topology,
 };
 use axum::Json;
@@ -17,6 +17,7 @@ use utoipa::{Modify, OpenApi};
         session::show, session::set_up, session::log_in, session::log_out, can::show,
         classes::list, counts::show,
         items::list, items::show, items::relations, items::scopes,
+        locks::list, locks::put, locks::delete,
         changes::list, changes::of_item, events::stream,
         history::extent, history::moments, history::diff,
         findings::held_retirements, findings::possible_duplicates,
