@@ -10,3 +10,4 @@ mod life;
 mod network;
 mod order;
 mod regroup;
+mod values;
