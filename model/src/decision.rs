@@ -401,6 +401,17 @@ pub struct LockRecord {
     pub why: String,
 }
 
+/// By what an item was folded the last time of which several sources speak: time alone can change what wins then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedRecord {
+    /// The item.
+    pub item: Number,
+    /// When another value may win, as far as its sources are still confirmed then.
+    pub turn: Option<Timestamp>,
+    /// Its observations with when each was last confirmed, by number; empty when time changes nothing.
+    pub confirmed: Vec<(Number, Timestamp)>,
+}
+
 /// A lock that holds no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LockEnd {
@@ -482,6 +493,8 @@ pub struct Decision {
     pub wishes: Vec<WishRecord>,
     /// Actions that a person took back.
     pub wishes_removed: Vec<Number>,
+    /// By what items were folded.
+    pub judged: Vec<JudgedRecord>,
     /// Values that people fixed.
     pub locks: Vec<LockRecord>,
     /// Fixed values that hold no longer. They end before others begin.

@@ -23,6 +23,15 @@ pub(crate) struct Word {
 
 impl Reconciler {
     pub(crate) fn statements<'a>(&'a self, records: &'a [ObservationRecord]) -> Vec<Statement<'a>> {
+        self.statements_at(records, |record| self.confirmed_at(record))
+    }
+
+    /// The same, confirmed as `confirmed_at` says.
+    pub(crate) fn statements_at<'a>(
+        &'a self,
+        records: &'a [ObservationRecord],
+        confirmed_at: impl Fn(&ObservationRecord) -> Timestamp,
+    ) -> Vec<Statement<'a>> {
         speaking(records)
             .into_iter()
             .filter_map(|record| {
@@ -31,7 +40,7 @@ impl Reconciler {
                     facts: &record.seen.facts,
                     first_seen: record.first_seen,
                     since: &record.since,
-                    confirmed_at: self.confirmed_at(record),
+                    confirmed_at: confirmed_at(record),
                 })
             })
             .collect()
@@ -39,7 +48,7 @@ impl Reconciler {
 
     /// When an observation was last confirmed: by its own word or, while it is there, by a complete look at its scope.
     /// The store means the same, so that what is shown is what was noted as changed.
-    fn confirmed_at(&self, record: &ObservationRecord) -> Timestamp {
+    pub(crate) fn confirmed_at(&self, record: &ObservationRecord) -> Timestamp {
         let own = record.seen_at.max(record.changed_at);
         let scope = self.index.scopes.get(&record.scope).filter(|_| record.absent_at.is_none());
         scope.and_then(|scope| scope.complete_at).map_or(own, |complete_at| own.max(complete_at))
@@ -66,12 +75,15 @@ impl Reconciler {
     ) -> Option<String> {
         let earlier = self.values.take_earlier(word.item);
         let name = self.index.class_of(word.item).map_or("", |class| class.as_ref());
-        let (was, is) = (self.statements(before), self.statements(after));
+        let was = self.statements_as_judged(word.item, before);
+        let told = self.statements(after);
         let rulings = |locks| Rulings { locks, frozen: &[] };
         let was = winners_by(&earlier, name, &was, rulings(locks_before));
-        let is = winners_by(self.values.live(), name, &is, rulings(locks_after));
+        let is = winners_by(self.values.live(), name, &told, rulings(locks_after));
+        let (judged, is_stale) = self.judged_now(word.item, after, (&told, rulings(locks_after)));
         let changes = differences(&was, &is);
         let (old, new) = (self.title(name, before, &was), self.title(name, after, &is));
+        self.watch(judged, is_stale);
         for what in changes {
             self.decision.changes.push(ChangeRecord {
                 item: word.item,

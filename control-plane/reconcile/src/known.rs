@@ -3,7 +3,7 @@
 use crate::Reconciler;
 use crate::index::{Absorbed, ItemSlot, Native, ScopeState, Slot, part_key};
 use model::decision::{
-    AbsorbedRecord, EndpointRecord, LockRecord, Number, ObservationRecord, PossibleRecord, ScopeRecord,
+    AbsorbedRecord, EndpointRecord, JudgedRecord, LockRecord, Number, ObservationRecord, PossibleRecord, ScopeRecord,
     SourceRecord, WaitingRecord, WishRecord,
 };
 use model::{ItemState, KeyType, Name, Timestamp, relationships};
@@ -58,6 +58,8 @@ pub enum Known {
     Wish(WishRecord),
     /// A value that a person fixed.
     Lock(LockRecord),
+    /// By what an item was folded the last time.
+    Judged(JudgedRecord),
     /// Two items that a person should look at.
     Possible(PossibleRecord),
     /// A statement that waits for its other end.
@@ -112,6 +114,7 @@ impl Reconciler {
                 self.wishes.say(record.action, (record.one, record.other), record.kind);
             }
             Known::Lock(record) => self.values.know_lock(record),
+            Known::Judged(record) => self.turns.know(record),
             Known::Possible(PossibleRecord { one, other, bits }) => {
                 self.know_possible((one, other), bits);
             }

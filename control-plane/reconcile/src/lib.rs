@@ -25,6 +25,7 @@ mod reassign;
 mod regroup;
 mod rules;
 mod statements;
+mod turns;
 mod values;
 mod wishes;
 
@@ -47,6 +48,7 @@ use model::decision::{
 use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use turns::Turns;
 use values::Values;
 
 /// Why an observation was not taken, or nothing could be decided.
@@ -113,6 +115,7 @@ pub struct Reconciler {
     wishes: Wishes,
     /// Which values win.
     values: Values,
+    turns: Turns,
     /// Sightings whose grouping has to be decided again.
     dirty: BTreeSet<u64>,
     /// Sightings that are to be decided again by new rules, a little at a time.
@@ -142,6 +145,7 @@ impl Reconciler {
             rules: Rules::built_in(),
             wishes: Wishes::default(),
             values: Values::new(),
+            turns: Turns::default(),
             dirty: BTreeSet::new(),
             pending: Vec::new(),
             possible: HashMap::new(),

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Confirmations of one beat; an agent has a few dozen scopes for each source.
 const CONFIRMATIONS_MAX: usize = 16_384;
 
-/// Items that other policies fold again with one decision; agents wait for so many at most.
+/// Items that other policies, or time, fold again with one decision; agents wait for so many at most.
 const REFOLD_ITEMS_MAX: usize = 1_024;
 
 /// The collector's name under which stands what the control plane itself concludes.
@@ -482,6 +482,8 @@ impl Applier {
         let now = self.now;
         self.reconciler.sweep(past, now, limit).map_err(|error| unavailable(&error))?;
         self.reconciler.expire_locks(past, now, limit).map_err(|error| unavailable(&error))?;
+        let turned = self.reconciler.turn_some(past, now, REFOLD_ITEMS_MAX);
+        turned.map_err(|error| unavailable(&error))?;
         Ok(Outcome::default())
     }
 }

@@ -97,6 +97,7 @@ fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler, catalog: &Catalog)
     snapshot.waiting.into_iter().for_each(|record| reconciler.know(Known::Waiting(record)));
     snapshot.endpoints.into_iter().for_each(|record| reconciler.know(Known::Endpoint(record)));
     snapshot.locks.into_iter().for_each(|record| reconciler.know(Known::Lock(record)));
+    snapshot.judged.into_iter().for_each(|record| reconciler.know(Known::Judged(record)));
     let policies_before = snapshot.rules_before.and_then(|record| policies_of(catalog, &record));
     if let Some(before) = policies_before {
         reconciler.set_policies(before);

@@ -9,7 +9,7 @@ use crate::database::DatabaseError;
 use crate::items::{Items, ReadError};
 use async_trait::async_trait;
 use model::decision::{
-    AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, LockRecord, Number, ObservationRecord,
+    AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, JudgedRecord, LockRecord, Number, ObservationRecord,
     PossibleRecord, RelationRecord, RulesRecord, ScopeRecord, SourceRecord, WaitingRecord,
     WishRecord,
 };
@@ -151,6 +151,8 @@ pub struct Snapshot {
     pub rules_before: Option<RulesRecord>,
     /// The item through which everything was folded again by the latest rules.
     pub refolded: Number,
+    /// By what items were folded the last time.
+    pub judged: Vec<JudgedRecord>,
     /// Values that people fixed and that hold.
     pub locks: Vec<LockRecord>,
     /// How many failures items outlive, as observations that are there state it: observation, item, failures.

@@ -39,3 +39,5 @@ mod setup;
 mod support;
 #[cfg(test)]
 mod topology;
+#[cfg(test)]
+mod values;

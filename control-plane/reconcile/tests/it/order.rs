@@ -243,6 +243,11 @@ proptest! {
     ) {
         same_in_any_order(&Estate::new, (order, again, together))?;
     }
+}
+
+proptest! {
+    // The groups are the same as above; what is asked here is which values win.
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn order_repetition_and_partition_do_not_matter_under_other_policies(

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ingest::{Fixed, Fixing};
 use environment::Clock;
+use model::ItemId;
 use model::decision::Number;
 use std::time::Duration;
 use store::identity::Identity;
@@ -190,4 +191,35 @@ async fn a_lock_without_end_ends_when_the_policy_says_and_can_be_taken_back() {
     assert!(matches!(refused, SubmitError::Refused { code: "NOT_FOUND", .. }), "{refused}");
     let over = rig.ingest.fix(fixing(item, Some(("CET", now.millis())))).await.unwrap_err();
     assert!(matches!(over, SubmitError::Refused { code: "VALIDATION_FAILED", .. }), "{over}");
+}
+
+#[tokio::test]
+async fn a_source_that_falls_silent_hands_over_and_takes_back_without_a_new_word() {
+    let clock = clock();
+    let mut rig = Rig::with(Arc::clone(&clock)).await;
+    look(&mut rig, "host", 0, zone("host", "UTC")).await;
+    look(&mut rig, "snmp", 1_000, zone("agent", "CET")).await;
+    clock.advance(Duration::from_secs(3600));
+    rig.ingest.sweep().await.unwrap();
+    assert_eq!(changes(&rig.store).await, [], "an estate that nobody looks at keeps its winners");
+    look(&mut rig, "snmp", 8 * DAY, zone("agent", "CET")).await;
+    assert_eq!(changes(&rig.store).await, []);
+    clock.advance(Duration::from_secs(3600));
+    rig.ingest.sweep().await.unwrap();
+    assert_eq!(zones(&rig.store, At::Now).await, [text("CET"), text("UTC")]);
+    assert_eq!(changes(&rig.store).await, [(Some(text("UTC")), Some(text("CET")))]);
+    let page = Page { size: 1, after: None };
+    let last = rig.store.changes(&ChangeFilter::default(), &page).await.unwrap();
+    let turned = last.entries[0].1.observed_at;
+    assert_eq!(turned, Timestamp::from_millis(START + 7 * DAY), "it follows from the item alone");
+    rig.ingest.sweep().await.unwrap();
+    assert_eq!(changes(&rig.store).await.len(), 1, "it is noted once");
+    // The source speaks again, with nothing new to say, and the control plane starts anew before its turn.
+    look(&mut rig, "host", 9 * DAY, zone("host", "UTC")).await;
+    rig.ingest.stop().await;
+    let (_database, store, ingest) = open_at(rig._folder.path(), 2, Arc::clone(&clock)).await;
+    ingest.sweep().await.unwrap();
+    assert_eq!(zones(&store, At::Now).await, [text("UTC"), text("CET")]);
+    assert_eq!(changes(&store).await[0], (Some(text("CET")), Some(text("UTC"))));
+    assert_eq!(changes(&store).await.len(), 2);
 }

@@ -9,7 +9,7 @@ use super::codec::{Reader, Writer};
 use super::names::{Names, shared};
 use super::{corrupt, signed, unsigned};
 use crate::observed::CommitError;
-use model::decision::{Decision, LockRecord, Number, RulesRecord};
+use model::decision::{Decision, JudgedRecord, LockRecord, Number, RulesRecord};
 use model::fold::Lock;
 use model::policy::Policies;
 use model::query::At;
@@ -24,6 +24,7 @@ CREATE TABLE lock(
     value BLOB NOT NULL, said_by TEXT NOT NULL, why TEXT NOT NULL, ended_at INTEGER, ended_by TEXT,
     PRIMARY KEY(native, attribute, since)) WITHOUT ROWID;
 CREATE INDEX lock_open ON lock(native) WHERE ended_at IS NULL;
+CREATE TABLE judged(item INTEGER PRIMARY KEY, turn INTEGER, confirmed BLOB NOT NULL);
 ALTER TABLE rules ADD COLUMN refolded INTEGER NOT NULL DEFAULT 0;
 ";
 
@@ -153,6 +154,49 @@ pub(super) fn rulings(
     Ok(held.into_iter().map(|record| record.lock.held()).collect())
 }
 
+/// Bytes of an observation's number and of when it was confirmed.
+const CONFIRMED_BYTES: usize = 12;
+
+/// By what items were folded the last time.
+pub(super) fn judged(connection: &Connection) -> Result<Vec<JudgedRecord>> {
+    let mut statement = connection.prepare_cached("SELECT item, turn, confirmed FROM judged")?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let bytes = row.get_ref(2)?.as_blob().unwrap_or_default();
+        let (parts, rest) = bytes.as_chunks::<CONFIRMED_BYTES>();
+        if !rest.is_empty() {
+            return Err(corrupt("when observations were confirmed"));
+        }
+        let confirmed = parts.iter().map(|part| {
+            let [a, b, c, d, rest @ ..] = *part;
+            (u32::from_le_bytes([a, b, c, d]), Timestamp::from_millis(i64::from_le_bytes(rest)))
+        });
+        found.push(JudgedRecord {
+            item: row.get(0)?,
+            turn: row.get::<_, Option<i64>>(1)?.map(Timestamp::from_millis),
+            confirmed: confirmed.collect(),
+        });
+    }
+    Ok(found)
+}
+
+fn write_judged(connection: &Connection, record: &JudgedRecord) -> Result<()> {
+    if record.confirmed.is_empty() {
+        connection.prepare_cached("DELETE FROM judged WHERE item = ?1")?.execute([record.item])?;
+        return Ok(());
+    }
+    let mut bytes = Vec::with_capacity(record.confirmed.len().saturating_mul(CONFIRMED_BYTES));
+    for (number, at) in &record.confirmed {
+        bytes.extend_from_slice(&number.to_le_bytes());
+        bytes.extend_from_slice(&at.millis().to_le_bytes());
+    }
+    connection
+        .prepare_cached("INSERT OR REPLACE INTO judged(item, turn, confirmed) VALUES (?1, ?2, ?3)")?
+        .execute(params![record.item, record.turn.map(Timestamp::millis), bytes])?;
+    Ok(())
+}
+
 /// The item through which everything was folded again by the latest rules.
 pub(super) fn refolded(connection: &Connection) -> Result<Number> {
     let question = "SELECT refolded FROM rules ORDER BY number DESC LIMIT 1";
@@ -171,6 +215,9 @@ pub(super) fn write(
                 "UPDATE rules SET refolded = ?1 WHERE number = (SELECT MAX(number) FROM rules)",
             )?
             .execute([item])?;
+    }
+    for record in &decision.judged {
+        write_judged(connection, record)?;
     }
     for ended in &decision.locks_ended {
         connection
