@@ -118,8 +118,7 @@ const PLAN_CHUNK: usize = 512;
 
 /// What a file of rules says of identity and of values.
 fn rules_of(catalog: &Catalog, text: &str) -> Result<(Rules, Policies), SubmitError> {
-    let refused =
-        |detail: String| SubmitError::Refused { code: "VALIDATION_FAILED", detail };
+    let refused = |detail: String| SubmitError::Refused { code: "VALIDATION_FAILED", detail };
     let rules = Rules::parse(text).map_err(|error| refused(error.to_string()))?;
     let policies = Policies::in_rules(catalog, text).map_err(|error| refused(error.to_string()))?;
     Ok((rules, policies))
@@ -308,8 +307,7 @@ impl Ingest {
             let plan = reconciler.plan(&rules, listed);
             (plan, reconciler)
         });
-        let (plan, reconciler) =
-            planned.await.map_err(|error| unavailable(error.to_string()))?;
+        let (plan, reconciler) = planned.await.map_err(|error| unavailable(error.to_string()))?;
         Ok((plan, self.plan_values(reconciler, policies, listed).await?))
     }
 
@@ -338,8 +336,7 @@ impl Ingest {
                 let changed: Vec<ChangedValue> = changed.collect();
                 (planner, changed)
             });
-            let (back, changed) =
-                compared.await.map_err(|error| unavailable(error.to_string()))?;
+            let (back, changed) = compared.await.map_err(|error| unavailable(error.to_string()))?;
             planner = back;
             plan.changes = plan.changes.saturating_add(changed.len());
             let room = listed.saturating_sub(plan.listed.len());

@@ -102,8 +102,12 @@ async fn plan(common: &Common, client: &Client, file: &Path) -> Result<(), Error
     for one in changed {
         let title = text_at(one.get("item").unwrap_or(&Value::Null), "title");
         let value = |name: &str| cell(one.get(name).unwrap_or(&Value::Null));
-        let line =
-            format!("{title}  {}: {} -> {}", text_at(one, "attribute"), value("before"), value("after"));
+        let line = format!(
+            "{title}  {}: {} -> {}",
+            text_at(one, "attribute"),
+            value("before"),
+            value("after")
+        );
         output::text(&format!("value  {}\n", crate::table::printable(&line)));
     }
     Ok(())
@@ -127,7 +131,10 @@ async fn apply(client: &Client, file: &Path, yes: bool) -> Result<(), Error> {
     let plan = planned(client, &text).await?;
     output::note(summary(&plan).trim_end());
     if !yes {
-        confirmed(("Rules decide which items there are, and which values win", "rules"), text_at(&plan, "rules"))?;
+        confirmed(
+            ("Rules decide which items there are, and which values win", "rules"),
+            text_at(&plan, "rules"),
+        )?;
     }
     let body = json!({ "text": text });
     client.send(Method::PUT, "/api/v1/identity/rules", Some(body)).await?;

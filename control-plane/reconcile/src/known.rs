@@ -3,8 +3,8 @@
 use crate::Reconciler;
 use crate::index::{Absorbed, ItemSlot, Native, ScopeState, Slot, part_key};
 use model::decision::{
-    AbsorbedRecord, EndpointRecord, JudgedRecord, LockRecord, Number, ObservationRecord, PossibleRecord, ScopeRecord,
-    SourceRecord, WaitingRecord, WishRecord,
+    AbsorbedRecord, EndpointRecord, JudgedRecord, LockRecord, Number, ObservationRecord,
+    PossibleRecord, ScopeRecord, SourceRecord, WaitingRecord, WishRecord,
 };
 use model::{ItemState, KeyType, Name, Timestamp, relationships};
 

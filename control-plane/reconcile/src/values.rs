@@ -262,10 +262,8 @@ impl Reconciler {
         let natives: BTreeSet<u64> = records.iter().map(|record| record.native).collect();
         for native in natives {
             let locks = self.values.locks.get(&native).into_iter().flatten();
-            let said: Vec<Timestamp> = locks
-                .filter(|lock| lock.attribute == *attribute)
-                .map(|lock| lock.since)
-                .collect();
+            let said: Vec<Timestamp> =
+                locks.filter(|lock| lock.attribute == *attribute).map(|lock| lock.since).collect();
             for since in said {
                 self.end_lock((native, attribute, since), ended);
             }

@@ -25,6 +25,7 @@ pub mod plan;
 pub mod session;
 pub mod tokens;
 pub mod topology;
+pub mod why;
 
 use crate::app::App;
 use axum::Router;
@@ -47,6 +48,7 @@ pub fn router() -> Router<App> {
         .route("/api/v1/items/{id}/changes", get(changes::of_item))
         .route("/api/v1/items/{id}/locks", get(locks::list))
         .route("/api/v1/items/{id}/locks/{attribute}", put(locks::put).delete(locks::delete))
+        .route("/api/v1/items/{id}/attributes/{attribute}/explanation", get(why::show))
         .route("/api/v1/items/{id}/scopes", get(items::scopes))
         .route("/api/v1/items/{id}/impact", get(topology::impact))
         .route("/api/v1/items/{id}/dependencies", get(topology::dependencies))

@@ -14,7 +14,9 @@ use model::{Catalog, ItemId, Kind, Name, Nature, Timestamp, Value};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Unfit {
     /// No such attribute is declared.
-    #[error("the class `{class}` has no attribute `{attribute}`; `dharma classes` lists what there is")]
+    #[error(
+        "the class `{class}` has no attribute `{attribute}`; `dharma classes` lists what there is"
+    )]
     NoAttribute {
         /// The class.
         class: String,

@@ -135,10 +135,7 @@ impl State {
     /// # Errors
     /// When they cannot be read.
     pub fn items(&self) -> Result<Arc<SqliteItems>, StateError> {
-        Ok(Arc::new(SqliteItems::open_with(
-            self.database.clone(),
-            Arc::clone(&self.catalog),
-        )?))
+        Ok(Arc::new(SqliteItems::open_with(self.database.clone(), Arc::clone(&self.catalog))?))
     }
 
     /// Where the code for the first administrator is written.

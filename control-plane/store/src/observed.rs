@@ -9,9 +9,9 @@ use crate::database::DatabaseError;
 use crate::items::{Items, ReadError};
 use async_trait::async_trait;
 use model::decision::{
-    AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, JudgedRecord, LockRecord, Number, ObservationRecord,
-    PossibleRecord, RelationRecord, RulesRecord, ScopeRecord, SourceRecord, WaitingRecord,
-    WishRecord,
+    AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, JudgedRecord, LockRecord, Number,
+    ObservationRecord, PossibleRecord, RelationRecord, RulesRecord, ScopeRecord, SourceRecord,
+    WaitingRecord, WishRecord,
 };
 use model::{ItemId, ItemState, KeyType, Name, Revision, Timestamp};
 use std::sync::Arc;

@@ -19,6 +19,7 @@ mod moments;
 mod names;
 pub(crate) mod policies;
 mod relations;
+mod why;
 mod words;
 mod write;
 
@@ -31,7 +32,9 @@ use crate::observed::{CommitError, ItemStore, Snapshot};
 use async_trait::async_trait;
 use model::decision::{Decision, Number, ObservationRecord, RelationRecord, native_hash};
 use model::query::{At, ChangeFilter, Filter, Order, Page, Paged};
-use model::{AgentId, Catalog, Change, Item, ItemId, ItemState, Name, RelatedItem, Revision, SourceId};
+use model::{
+    AgentId, Catalog, Change, Item, ItemId, ItemState, Name, RelatedItem, Revision, SourceId,
+};
 use names::Names;
 use policies::Book;
 use rusqlite::Connection;
@@ -296,10 +299,8 @@ impl Items for SqliteItems {
     ) -> Result<Paged<Item>, ReadError> {
         let question = find::Question { filter: filter.clone(), order, at };
         let (page, book) = (page.clone(), self.book());
-        self.ask(move |connection, names| {
-            find::find(connection, (names, &book), &question, &page)
-        })
-        .await
+        self.ask(move |connection, names| find::find(connection, (names, &book), &question, &page))
+            .await
     }
 
     async fn count(&self, filter: &Filter, at: At) -> Result<u64, ReadError> {

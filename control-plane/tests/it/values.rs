@@ -65,6 +65,8 @@ async fn a_person_fixes_a_value_and_takes_it_back() {
     let values = the_host(&rig, &reader).await["attributes"]["time_zone"].clone();
     assert_eq!((&values[0]["value"], &values[1]["value"]), (&json!("CET"), &json!("UTC")));
     assert_eq!(values[0]["source"]["collector"], "user");
+    let why = format!("/api/v1/items/{id}/attributes/time_zone/explanation");
+    assert_eq!(rig.get(&reader, &why).await.json()["reason"], "lock");
     let locks = rig.get(&reader, &format!("/api/v1/items/{id}/locks")).await.json();
     assert_eq!(locks["locks"][0]["why"], "it is so");
     assert_eq!(locks["locks"][0]["until"], fixed.json()["until"]);
@@ -86,6 +88,14 @@ async fn a_plan_lists_the_values_that_other_rules_would_change() {
     report(&rig, &admin, guest("b", "CET")).await;
     let before = the_host(&rig, &admin).await["attributes"]["time_zone"][0]["value"].clone();
     assert_eq!(before, "CET", "of two sources that are believed alike the newer word wins");
+    let id = the_host(&rig, &admin).await["id"].as_str().unwrap().to_owned();
+    let why = format!("/api/v1/items/{id}/attributes/time_zone/explanation");
+    let why = rig.get(&admin, &why).await.json();
+    assert_eq!((&why["reason"], &why["strategy"]), (&json!("strategy"), &json!("trusted")));
+    assert_eq!(why["words"].as_array().unwrap().len(), 2, "{why}");
+    assert_eq!(why["words"][0]["score_thousandths"], 900);
+    let unseen = format!("/api/v1/items/{id}/attributes/colour/explanation");
+    assert_eq!(rig.get(&admin, &unseen).await.status, StatusCode::NOT_FOUND);
     let text = format!("version = \"ours\"\n[trust]\n\"host:{first}\" = 99\n");
     let plan = rig.post(&admin, "/api/v1/identity/rules/plan", json!({"text": text})).await.json();
     assert_eq!((&plan["merges"], &plan["changed_values"]), (&json!(0), &json!(1)), "{plan}");

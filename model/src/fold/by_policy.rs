@@ -138,7 +138,8 @@ pub fn next_turn(
 pub fn is_any_stale(policies: &Policies, class: &str, statements: &[Statement<'_>]) -> bool {
     let judge = Judge::of(policies, class, statements, Rulings::NONE);
     let told = judge.told();
-    let mut contested = told.chunk_by(|one, other| one.0 == other.0).filter(|group| group.len() > 1);
+    let mut contested =
+        told.chunk_by(|one, other| one.0 == other.0).filter(|group| group.len() > 1);
     contested.any(|group| {
         let mut words = group.iter().filter_map(|(name, _, index)| {
             let said = statements.get(*index)?;

@@ -4,9 +4,11 @@ use crate::estate::{Estate, at, source};
 use model::classes::{
     hardware, host, listening_endpoint, network_interface, package, process, service_unit,
 };
-use model::relationships::{CONNECTS_TO, INSTANCE_OF, LISTENS_ON, RUNS_ON};
 use model::policy::Policies;
-use model::{Catalog, IdentityKey, KeyType, Observation, Realm, RelationTarget, SourceId, Timestamp};
+use model::relationships::{CONNECTS_TO, INSTANCE_OF, LISTENS_ON, RUNS_ON};
+use model::{
+    Catalog, IdentityKey, KeyType, Observation, Realm, RelationTarget, SourceId, Timestamp,
+};
 use proptest::prelude::*;
 use std::sync::Arc;
 
@@ -295,6 +297,7 @@ fn same_in_any_order(
 
 #[test]
 fn other_policies_make_other_winners() {
-    let (shipped, other) = (hash_of(&all_looks()), hash_by(estate_by(&other_policies()), &all_looks()));
+    let (shipped, other) =
+        (hash_of(&all_looks()), hash_by(estate_by(&other_policies()), &all_looks()));
     assert_ne!(shipped, other);
 }

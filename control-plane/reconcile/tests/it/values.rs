@@ -124,13 +124,12 @@ fn a_lock_goes_with_the_sighting_that_its_item_began_with() {
     let mine = lock("mine", at(10), at(1_000));
     estate.say(at(10), |known, past| known.lock(past, items[1], mine, "so".into()).unwrap());
     // Merged into the older item: the lock wins there.
-    let (wished, decision) = estate
-        .say(at(20), |known, past| known.join(past, (items[0], items[1]), "ada").unwrap());
+    let (wished, decision) =
+        estate.say(at(20), |known, past| known.join(past, (items[0], items[1]), "ada").unwrap());
     assert_eq!(estate.item(&agent(), "host"), Some(items[0]));
     assert_eq!(zones(&decision), [change(items[0], "CET", "mine")]);
     // And back again.
-    let (_, decision) =
-        estate.say(at(30), |known, _| known.take_back(wished.action).unwrap());
+    let (_, decision) = estate.say(at(30), |known, _| known.take_back(wished.action).unwrap());
     assert!(zones(&decision).contains(&change(items[0], "mine", "CET")), "{decision:?}");
     let decision = estate.look(&agent(), "os", &[seen("host", "EST")], (at(40), false));
     assert_eq!(zones(&decision), [], "it is fixed where it was");
@@ -146,9 +145,8 @@ fn policies(trust: &str) -> Arc<Policies> {
 }
 
 fn refold(estate: &mut Estate, when: Timestamp) -> (usize, Decision) {
-    let (left, decision) = estate.say(when, |known, past| -> Result<usize, Error> {
-        known.refold_some(past, 1)
-    });
+    let (left, decision) =
+        estate.say(when, |known, past| -> Result<usize, Error> { known.refold_some(past, 1) });
     (left.unwrap(), decision)
 }
 

@@ -146,10 +146,8 @@ pub async fn put(
     let class = app.identity.class_of(item).await?;
     let (name, kind) = kind_of(&app.catalog, &class, &attribute)?;
     let mut left = MEMBERS_MAX;
-    let value = value_of(kind, &body.value, 0, &mut left).ok_or_else(|| Unfit::WrongKind {
-        attribute: attribute.clone(),
-        kind: kind.name(),
-    })?;
+    let value = value_of(kind, &body.value, 0, &mut left)
+        .ok_or_else(|| Unfit::WrongKind { attribute: attribute.clone(), kind: kind.name() })?;
     check(&attribute, kind, &value)?;
     let fixed = Fixed { value, until, why: why.to_owned() };
     let until = app.identity.lock(item, name, fixed, &by.name).await?;
@@ -184,9 +182,7 @@ fn value_of(kind: Kind, json: &AnyJson, depth: usize, left: &mut usize) -> Optio
         }
         (Kind::Float, AnyJson::Number(number)) => number.as_f64().map(Value::Float),
         (Kind::Text, AnyJson::String(text)) => Some(Value::Text(text.clone())),
-        (Kind::Time, AnyJson::String(text)) => {
-            moment::parse("value", text).ok().map(Value::Time)
-        }
+        (Kind::Time, AnyJson::String(text)) => moment::parse("value", text).ok().map(Value::Time),
         (Kind::TextList, AnyJson::Array(members)) => {
             let members = members.iter();
             let member = |member| value_of(Kind::Text, member, depth + 1, left);

@@ -121,7 +121,10 @@ async fn other_policies_are_planned_without_effect_and_applied_with_changes_to_t
     let rules = "version = \"ours\"\n[trust]\nsnmp = 99\n";
     let broken = "version = \"ours\"\n[trust]\nsnmp = 101\n";
     let refused = rig.ingest.plan(broken, 10).await.unwrap_err();
-    assert!(matches!(&refused, SubmitError::Refused { detail, .. } if detail.contains("line 3")), "{refused}");
+    assert!(
+        matches!(&refused, SubmitError::Refused { detail, .. } if detail.contains("line 3")),
+        "{refused}"
+    );
     assert!(rig.ingest.set_rules(broken.into(), "ada".into()).await.is_err());
     let (_, plan) = rig.ingest.plan(rules, 10).await.unwrap();
     assert_eq!((plan.items, plan.changes), (1, 1));
@@ -157,7 +160,11 @@ async fn a_lock_wins_until_its_time_is_over_and_survives_a_restart() {
     assert_eq!(zones(&rig.store, At::Now).await, [text("CET"), text("UTC")]);
     assert_eq!(changes(&rig.store).await, [(Some(text("UTC")), Some(text("CET")))]);
     look(&mut rig, "host", 1_000, zone("host", "EST")).await;
-    assert_eq!(changes(&rig.store).await.len(), 1, "what sources say is no change while it is fixed");
+    assert_eq!(
+        changes(&rig.store).await.len(),
+        1,
+        "what sources say is no change while it is fixed"
+    );
     rig.ingest.stop().await;
     let (_database, store, ingest) = open_at(rig._folder.path(), 2, Arc::clone(&clock)).await;
     assert_eq!(store.locks(id).await.unwrap().unwrap()[0].why, "the agent reads it wrong");

@@ -50,8 +50,14 @@ pub(super) fn of_item(
 ) -> Result<Option<ItemDifference>> {
     check(connection, between)?;
     let Some(number) = assemble::number_of(connection, id)? else { return Ok(None) };
-    let mut comparison =
-        Comparison { connection, names, book, between, sources: Sources::default(), is_single: true };
+    let mut comparison = Comparison {
+        connection,
+        names,
+        book,
+        between,
+        sources: Sources::default(),
+        is_single: true,
+    };
     Ok(comparison.of(number, None)?.map(|(difference, _)| difference))
 }
 
@@ -300,8 +306,7 @@ impl Comparison<'_> {
             return Ok(None);
         }
         let is_matching = matching.is_none_or(|matching| {
-            matching.matches(&after, &row, self.book)
-                || matching.matches(&before, &row, self.book)
+            matching.matches(&after, &row, self.book) || matching.matches(&before, &row, self.book)
         });
         let difference = ItemDifference {
             id: row.id,

@@ -196,7 +196,8 @@ impl<'a> Search<'a> {
     /// The item when it matches what the index could not tell.
     fn look(&mut self, number: Number) -> Result<Option<Item>> {
         self.count_look()?;
-        let found = assemble::whole(self.connection, (self.names, self.book), number, self.question.at)?;
+        let found =
+            assemble::whole(self.connection, (self.names, self.book), number, self.question.at)?;
         let Some((item, said)) = found else { return Ok(None) };
         let is_found = is_asked_state(&self.question.filter, item.state)
             && self.question.filter.conditions.iter().all(|condition| holds(&item, condition))

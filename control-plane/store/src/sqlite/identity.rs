@@ -5,7 +5,7 @@
 use super::names::Names;
 use super::{SqliteItems, signed, unsigned};
 use crate::findings::NamedItem;
-use crate::identity::Identity;
+use crate::identity::{Identity, Why};
 use crate::items::ReadError;
 use crate::observed::CommitError;
 use async_trait::async_trait;
@@ -13,7 +13,7 @@ use model::decision::{
     AbsorbedRecord, Decision, LockRecord, Number, PossibleRecord, RulesRecord, WishKind, WishRecord,
 };
 use model::query::At;
-use model::{ItemId, Timestamp};
+use model::{ItemId, Name, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// The tables of this module.
@@ -209,10 +209,19 @@ impl Identity for SqliteItems {
         Ok(self.database.read(move |connection| rules(connection, limit)).await?)
     }
 
-    async fn locks(
+    async fn why(
         &self,
         id: ItemId,
-    ) -> std::result::Result<Option<Vec<LockRecord>>, ReadError> {
+        attribute: Name,
+    ) -> std::result::Result<Option<Why>, ReadError> {
+        let book = self.book();
+        self.ask(move |connection, names| {
+            super::why::why(connection, (names, &book), id, &attribute)
+        })
+        .await
+    }
+
+    async fn locks(&self, id: ItemId) -> std::result::Result<Option<Vec<LockRecord>>, ReadError> {
         self.ask(move |connection, names| {
             let number = super::assemble::number_of(connection, id)?;
             let of = |number| super::policies::of_item(connection, names, number, At::Now);

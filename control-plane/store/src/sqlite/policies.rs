@@ -203,11 +203,7 @@ pub(super) fn refolded(connection: &Connection) -> Result<Number> {
     Ok(connection.query_row(question, [], |row| row.get(0)).optional()?.unwrap_or(0))
 }
 
-pub(super) fn write(
-    connection: &Connection,
-    names: &mut Names,
-    decision: &Decision,
-) -> Result<()> {
+pub(super) fn write(connection: &Connection, names: &mut Names, decision: &Decision) -> Result<()> {
     // Before other rules of this decision get their row.
     if let Some(item) = decision.refolded {
         connection
