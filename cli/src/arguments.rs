@@ -1,5 +1,6 @@
 //! The command line, as clap reads it.
 
+pub(crate) mod locks;
 pub(crate) mod targets;
 pub(crate) mod topology;
 
@@ -120,7 +121,10 @@ pub(crate) enum Command {
     /// Disappearances that a look missed too much of at once
     #[command(subcommand)]
     Held(HeldCommand),
-    /// The rules by which identity is decided
+    /// Values that people fix
+    #[command(subcommand)]
+    Item(locks::ItemCommand),
+    /// The rules by which identity is decided, and which values win
     #[command(subcommand)]
     Rules(RulesCommand),
     /// Join tokens and access tokens

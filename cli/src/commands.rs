@@ -6,6 +6,7 @@ mod held;
 mod history;
 mod identity;
 mod items;
+mod locks;
 mod login;
 mod review;
 mod rules;
@@ -70,6 +71,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<(), Error> {
         Command::Agent(command) => agents::run(&common, &client(&common)?, command).await,
         Command::Identity(command) => identity::run(&common, &client(&common)?, command).await,
         Command::Held(command) => held::run(&common, &client(&common)?, command).await,
+        Command::Item(command) => locks::run(&common, &client(&common)?, command).await,
         Command::Rules(command) => rules::run(&common, &client(&common)?, command).await,
         Command::Target(command) => targets::run(&common, &client(&common)?, command).await,
         Command::Credential(command) => credentials::run(&common, &client(&common)?, command).await,

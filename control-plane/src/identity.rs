@@ -4,7 +4,9 @@
 //!
 //! Deliberately not here: deciding (`reconcile`), and who may say what (`api`).
 
-use crate::ingest::{Ingest, SubmitError, Wish};
+pub mod values;
+
+use crate::ingest::{Ingest, SubmitError, ValuePlan, Wish};
 use model::decision::{Number, RulesRecord, WishKind, WishRecord};
 use model::{ItemId, Timestamp};
 use reconcile::{Comparison, Explanation, Plan, Rules, Simulation};
@@ -70,6 +72,8 @@ pub struct Explained {
 pub struct Planned {
     /// The plan.
     pub plan: Plan,
+    /// What would change of the winning values.
+    pub values: ValuePlan,
     /// The items that it names.
     pub items: HashMap<Number, NamedItem>,
 }
@@ -291,11 +295,12 @@ impl Identity {
     /// # Errors
     /// When they, or what is stored, cannot be read.
     pub async fn plan(&self, text: &str) -> Result<Planned> {
-        let plan = self.ingest.plan(text, PLAN_LISTED_MAX).await?;
+        let (plan, values) = self.ingest.plan(text, PLAN_LISTED_MAX).await?;
         let mut numbers: Vec<Number> = plan.merged.iter().flatten().copied().collect();
         numbers.extend(plan.divided.iter().map(|(item, _)| *item));
+        numbers.extend(values.listed.iter().map(|changed| changed.item));
         let items = self.named(&numbers).await?;
-        Ok(Planned { plan, items })
+        Ok(Planned { plan, values, items })
     }
 
     /// Makes rules live: for what comes at once, for what is known a little at a time.

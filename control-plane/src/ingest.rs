@@ -21,9 +21,12 @@ use engine::{Engine, Job, Reply};
 use environment::{Clock, Randomness};
 use load::Parts;
 use model::decision::{HeldRecord, Number};
-use model::{AgentId, Catalog, SourceId, Timestamp};
+use model::policy::Policies;
+use model::{AgentId, Catalog, Name, SourceId, Timestamp, Value};
 use proto::v1;
-use reconcile::{Comparison, Explanation, Plan, Rules, Simulation, Wished};
+use reconcile::{
+    ChangedValue, Comparison, Explanation, Plan, Reconciler, Rules, Simulation, Wished,
+};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use store::observed::{CommitError, ItemStore};
@@ -72,10 +75,58 @@ pub struct Outcome {
     pub need_full: Vec<(SourceId, String)>,
     /// What a person said, when this was a person's word.
     pub wished: Option<Wished>,
-    /// How many sightings are still to be decided again by new rules, or to be taken out.
+    /// How many sightings and items are still to be decided again by new rules, or to be taken out.
     pub left: usize,
     /// Items that a person let go.
     pub retired: usize,
+    /// Until when a value is fixed, when it was fixed.
+    pub fixed_until: Option<Timestamp>,
+}
+
+/// A person fixes the value of an attribute, or lets sources decide about it again.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fixing {
+    /// The item.
+    pub item: Number,
+    /// The attribute.
+    pub attribute: Name,
+    /// Who says so.
+    pub said_by: String,
+    /// What is fixed; nothing lets sources decide again.
+    pub lock: Option<Fixed>,
+}
+
+/// A value that a person fixes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fixed {
+    /// The value; [`Value::Absent`] when there is none.
+    pub value: Value,
+    /// When it ends; a policy may end it before.
+    pub until: Timestamp,
+    /// Why.
+    pub why: String,
+}
+
+/// What other policies would change of the winning values.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ValuePlan {
+    /// Items of which several observations are known; no other can change.
+    pub items: usize,
+    /// How many attribute values would change.
+    pub changes: usize,
+    /// Some of them.
+    pub listed: Vec<ChangedValue>,
+}
+
+/// Items that a plan reads at once.
+const PLAN_CHUNK: usize = 512;
+
+/// What a file of rules says of identity and of values.
+fn rules_of(catalog: &Catalog, text: &str) -> Result<(Rules, Policies), SubmitError> {
+    let refused = |detail: String| SubmitError::Refused { code: "VALIDATION_FAILED", detail };
+    let rules = Rules::parse(text).map_err(|error| refused(error.to_string()))?;
+    let policies = Policies::in_rules(catalog, text).map_err(|error| refused(error.to_string()))?;
+    Ok((rules, policies))
 }
 
 /// A person's word about which sightings are one item. It is about sightings, given as hashes of source and native
@@ -261,16 +312,60 @@ impl Ingest {
     ///
     /// # Errors
     /// When the rules cannot be read, or the store cannot.
-    pub async fn plan(&self, text: &str, listed: usize) -> Result<Plan, SubmitError> {
-        let rules = Rules::parse(text).map_err(|error| SubmitError::Refused {
-            code: "VALIDATION_FAILED",
-            detail: error.to_string(),
-        })?;
+    pub async fn plan(&self, text: &str, listed: usize) -> Result<(Plan, ValuePlan), SubmitError> {
+        let (rules, policies) = rules_of(&self.parts.catalog, text)?;
         let unavailable = |detail: String| SubmitError::Unavailable { detail };
         let loaded = load::load(self.store.as_ref(), &self.parts).await;
-        let loaded = loaded.map_err(|error| unavailable(error.to_string()))?;
-        let plan = tokio::task::spawn_blocking(move || loaded.reconciler.plan(&rules, listed));
-        plan.await.map_err(|error| unavailable(error.to_string()))
+        let reconciler = loaded.map_err(|error| unavailable(error.to_string()))?.reconciler;
+        let planned = tokio::task::spawn_blocking(move || {
+            let plan = reconciler.plan(&rules, listed);
+            (plan, reconciler)
+        });
+        let (plan, reconciler) = planned.await.map_err(|error| unavailable(error.to_string()))?;
+        Ok((plan, self.plan_values(reconciler, policies, listed).await?))
+    }
+
+    /// Which winning values other policies would change, of the items as they are grouped now.
+    async fn plan_values(
+        &self,
+        reconciler: Reconciler,
+        policies: Policies,
+        listed: usize,
+    ) -> Result<ValuePlan, SubmitError> {
+        let unavailable = |detail: String| SubmitError::Unavailable { detail };
+        let items = reconciler.contested();
+        let mut plan = ValuePlan { items: items.len(), ..ValuePlan::default() };
+        if policies.version() == reconciler.policies().version() {
+            return Ok(plan);
+        }
+        let mut planner = (reconciler, policies);
+        for chunk in items.chunks(PLAN_CHUNK) {
+            let records = self.store.observations_of_all(chunk).await;
+            let records = records.map_err(|error| unavailable(error.to_string()))?;
+            let compared = tokio::task::spawn_blocking(move || {
+                let (reconciler, policies) = &planner;
+                let changed = records.iter().flat_map(|(item, records)| {
+                    reconciler.changed_values(*item, records, policies)
+                });
+                let changed: Vec<ChangedValue> = changed.collect();
+                (planner, changed)
+            });
+            let (back, changed) = compared.await.map_err(|error| unavailable(error.to_string()))?;
+            planner = back;
+            plan.changes = plan.changes.saturating_add(changed.len());
+            let room = listed.saturating_sub(plan.listed.len());
+            plan.listed.extend(changed.into_iter().take(room));
+        }
+        Ok(plan)
+    }
+
+    /// Fixes the value of an attribute, or lets sources decide about it again. Resolves after the commit, with until
+    /// when it is fixed.
+    ///
+    /// # Errors
+    /// When there is no such item or lock, or the store cannot take anything.
+    pub async fn fix(&self, fixing: Fixing) -> Result<Option<Timestamp>, SubmitError> {
+        Ok(self.ask(|reply| Job::Fix { fixing, reply }).await?.fixed_until)
     }
 
     /// Takes a person's word. Resolves after the commit.

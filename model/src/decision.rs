@@ -6,6 +6,7 @@
 //!
 //! Deliberately not here: how it is decided (`reconcile`) and how it is kept (`store`).
 
+use crate::fold::Lock;
 use crate::{
     AgentId, Coverage, IdentityKey, ItemId, ItemState, Name, Observation, ScopeDigest, SourceId,
     Timestamp, Value,
@@ -388,6 +389,44 @@ pub struct RulesRecord {
     pub is_applied: bool,
 }
 
+/// A value that a person fixed for an attribute. It belongs to the sighting that the item began with, so that it goes
+/// where that goes when items are merged and split.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LockRecord {
+    /// Hash of source and native key of the sighting.
+    pub native: u64,
+    /// What was fixed, until when, and who did it.
+    pub lock: Lock,
+    /// Why, in the person's words.
+    pub why: String,
+}
+
+/// By what an item was folded the last time of which several sources speak: time alone can change what wins then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JudgedRecord {
+    /// The item.
+    pub item: Number,
+    /// When another value may win, as far as its sources are still confirmed then.
+    pub turn: Option<Timestamp>,
+    /// Its observations with when each was last confirmed, by number; empty when time changes nothing.
+    pub confirmed: Vec<(Number, Timestamp)>,
+}
+
+/// A lock that holds no longer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LockEnd {
+    /// Hash of source and native key of its sighting.
+    pub native: u64,
+    /// The attribute.
+    pub attribute: Name,
+    /// When it was said.
+    pub since: Timestamp,
+    /// Who ended it; empty when its time was over.
+    pub ended_by: String,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// A disappearance that was held because it would have taken too much of its scope.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeldRecord {
@@ -461,12 +500,20 @@ pub struct Decision {
     pub absorbed: Vec<AbsorbedRecord>,
     /// Absorbed items that are items of their own again.
     pub revived: Vec<Number>,
+    /// The item through which everything was folded again by the latest rules.
+    pub refolded: Option<Number>,
     /// Rules of identity that are live from now on.
     pub rules: Option<RulesRecord>,
     /// What a person decided.
     pub wishes: Vec<WishRecord>,
     /// Actions that a person took back.
     pub wishes_removed: Vec<Number>,
+    /// By what items were folded.
+    pub judged: Vec<JudgedRecord>,
+    /// Values that people fixed.
+    pub locks: Vec<LockRecord>,
+    /// Fixed values that hold no longer. They end before others begin.
+    pub locks_ended: Vec<LockEnd>,
     /// Held disappearances.
     pub held: Vec<HeldRecord>,
     /// Held disappearances about which a person has decided.

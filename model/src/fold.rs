@@ -17,7 +17,7 @@ mod order;
 mod ruling;
 mod specific;
 
-pub use by_policy::{Winner, fold_by, next_turn, winners_by};
+pub use by_policy::{Winner, fold_by, is_any_stale, next_turn, winners_by};
 pub use explain::{Explanation, Reason, Standing, explain};
 pub use flap::{Flap, HISTORY_MAX, flap};
 pub use judge::{UNION, UNION_MEMBERS_MAX};

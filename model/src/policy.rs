@@ -2,7 +2,8 @@
 //!
 //! A policy belongs to a class and an attribute and names a *strategy*. What it says of trust, freshness and
 //! corroboration makes a value's standing; [`crate::fold`] applies it. Policies come from TOML: the shipped file is part
-//! of the program (`data/policies.toml`), a file of the same form overrides it entry by entry.
+//! of the program (`data/policies.toml`), a file of the same form overrides it entry by entry, and so does a file of
+//! rules, which says of identity, too.
 //!
 //! Invariants: a file is taken whole or not at all; every policy names a class and an attribute that the catalog has,
 //! and a strategy that the attribute's kind allows; the same content has the same [`Policies::version`].
@@ -226,7 +227,16 @@ impl Policies {
     /// # Errors
     /// [`InvalidPolicies`] with every problem that was found.
     pub fn overridden(&self, catalog: &Catalog, text: &str) -> Result<Self, InvalidPolicies> {
-        file::overridden(&self.raw, catalog, text)
+        file::overridden(&self.raw, catalog, (text, file::Form::Alone))
+    }
+
+    /// The shipped policies overridden by what a file of rules says of values: `[trust]`, `[policy_default]` and
+    /// `[[policy]]`. What it says of identity is not looked at.
+    ///
+    /// # Errors
+    /// [`InvalidPolicies`] with every problem that was found.
+    pub fn in_rules(catalog: &Catalog, text: &str) -> Result<Self, InvalidPolicies> {
+        file::overridden(&Self::built_in().raw, catalog, (text, file::Form::InRules))
     }
 
     /// Names this content: equal for equal policies, whatever the files look like.

@@ -98,18 +98,31 @@ async fn plan(common: &Common, client: &Client, file: &Path) -> Result<(), Error
         let into = cell(one.get("into").unwrap_or(&Value::Null));
         output::text(&format!("split  {} into {into}\n", crate::table::printable(title)));
     }
+    let changed = plan.get("changed").and_then(Value::as_array).into_iter().flatten();
+    for one in changed {
+        let title = text_at(one.get("item").unwrap_or(&Value::Null), "title");
+        let value = |name: &str| cell(one.get(name).unwrap_or(&Value::Null));
+        let line = format!(
+            "{title}  {}: {} -> {}",
+            text_at(one, "attribute"),
+            value("before"),
+            value("after")
+        );
+        output::text(&format!("value  {}\n", crate::table::printable(&line)));
+    }
     Ok(())
 }
 
 fn summary(plan: &Value) -> String {
     let count = |name: &str| plan.get(name).and_then(Value::as_u64).unwrap_or(0);
     format!(
-        "{} items of {} sightings: {} would become part of another, {} would be divided, {} pairs would be possible duplicates\n",
+        "{} items of {} sightings: {} would become part of another, {} would be divided, {} pairs would be possible duplicates, {} values would change\n",
         count("items"),
         count("sightings"),
         count("merges"),
         count("splits"),
-        count("possible_duplicates")
+        count("possible_duplicates"),
+        count("changed_values")
     )
 }
 
@@ -118,7 +131,10 @@ async fn apply(client: &Client, file: &Path, yes: bool) -> Result<(), Error> {
     let plan = planned(client, &text).await?;
     output::note(summary(&plan).trim_end());
     if !yes {
-        confirmed(("Rules decide which items there are", "rules"), text_at(&plan, "rules"))?;
+        confirmed(
+            ("Rules decide which items there are, and which values win", "rules"),
+            text_at(&plan, "rules"),
+        )?;
     }
     let body = json!({ "text": text });
     client.send(Method::PUT, "/api/v1/identity/rules", Some(body)).await?;

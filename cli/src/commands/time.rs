@@ -22,6 +22,21 @@ fn moment_at(text: &str, now: SystemTime) -> Result<String, Error> {
         .ok_or_else(|| Error::Usage(format!("`{text}` lies before all time")))
 }
 
+/// The moment as the API takes it: a full moment as it is, a duration as that long from now.
+pub(crate) fn later(text: &str) -> Result<String, Error> {
+    later_at(text, SystemClock.wall())
+}
+
+fn later_at(text: &str, now: SystemTime) -> Result<String, Error> {
+    if text.contains('T') || text.contains(':') {
+        return Ok(text.to_owned());
+    }
+    now.checked_add(Duration::from_secs(seconds(text)?))
+        .and_then(|then| jiff::Timestamp::try_from(then).ok())
+        .map(|then| format!("{then:.3}"))
+        .ok_or_else(|| Error::Usage(format!("`{text}` lies after all time")))
+}
+
 /// The moment as the API takes it, by the clock of this machine.
 pub(crate) fn moment(text: &str) -> Result<String, Error> {
     moment_at(text, SystemClock.wall())
@@ -45,5 +60,7 @@ mod tests {
         assert_eq!(moment("2026-11-01T03:12:00Z").as_deref(), Some("2026-11-01T03:12:00Z"));
         assert_eq!(moment("2h").as_deref(), Some("2023-11-14T22:13:20.000Z"));
         assert_eq!(moment("yesterday"), None);
+        let later = later_at("2h", now).ok();
+        assert_eq!(later.as_deref(), Some("2023-11-15T02:13:20.000Z"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Reconciler;
 use model::decision::{ChangeRecord, ChangeWhat, ItemRecord, Number, ObservationRecord};
-use model::fold::{Statement, title_of, winners};
+use model::fold::{Lock, Rulings, Statement, Winner, title_of, winners_by};
 use model::{ItemState, KeyType, Name, Observation, Timestamp, Value};
 use std::collections::BTreeMap;
 
@@ -23,6 +23,15 @@ pub(crate) struct Word {
 
 impl Reconciler {
     pub(crate) fn statements<'a>(&'a self, records: &'a [ObservationRecord]) -> Vec<Statement<'a>> {
+        self.statements_at(records, |record| self.confirmed_at(record))
+    }
+
+    /// The same, confirmed as `confirmed_at` says.
+    pub(crate) fn statements_at<'a>(
+        &'a self,
+        records: &'a [ObservationRecord],
+        confirmed_at: impl Fn(&ObservationRecord) -> Timestamp,
+    ) -> Vec<Statement<'a>> {
         speaking(records)
             .into_iter()
             .filter_map(|record| {
@@ -31,10 +40,18 @@ impl Reconciler {
                     facts: &record.seen.facts,
                     first_seen: record.first_seen,
                     since: &record.since,
-                    confirmed_at: record.seen_at,
+                    confirmed_at: confirmed_at(record),
                 })
             })
             .collect()
+    }
+
+    /// When an observation was last confirmed: by its own word or, while it is there, by a complete look at its scope.
+    /// The store means the same, so that what is shown is what was noted as changed.
+    pub(crate) fn confirmed_at(&self, record: &ObservationRecord) -> Timestamp {
+        let own = record.seen_at.max(record.changed_at);
+        let scope = self.index.scopes.get(&record.scope).filter(|_| record.absent_at.is_none());
+        scope.and_then(|scope| scope.complete_at).map_or(own, |complete_at| own.max(complete_at))
     }
 
     /// Notes which winning values differ between what was said and what is said, and gives the title when it does.
@@ -44,20 +61,29 @@ impl Reconciler {
         before: &[ObservationRecord],
         after: &[ObservationRecord],
     ) -> Option<String> {
-        let (was, is) = (self.statements(before), self.statements(after));
-        let (was, is) = (winners(&was), winners(&is));
+        let (was, is) = (self.locks_of(before), self.locks_of(after));
+        self.note_between(word, (before, &was), (after, &is))
+    }
+
+    /// The same with what people had fixed and what they fix. An item that was last folded by earlier policies is
+    /// compared with what won by those.
+    pub(crate) fn note_between(
+        &mut self,
+        word: Word,
+        (before, locks_before): (&[ObservationRecord], &[Lock]),
+        (after, locks_after): (&[ObservationRecord], &[Lock]),
+    ) -> Option<String> {
+        let earlier = self.values.take_earlier(word.item);
+        let name = self.index.class_of(word.item).map_or("", |class| class.as_ref());
+        let was = self.statements_as_judged(word.item, before);
+        let told = self.statements(after);
+        let rulings = |locks| Rulings { locks, frozen: &[] };
+        let was = winners_by(&earlier, name, &was, rulings(locks_before));
+        let is = winners_by(self.values.live(), name, &told, rulings(locks_after));
+        let (judged, is_stale) = self.judged_now(word.item, after, (&told, rulings(locks_after)));
         let changes = differences(&was, &is);
-        let class = self.index.class_of(word.item).and_then(|class| self.catalog.class(class));
-        let title = |records: &[ObservationRecord], winners: &BTreeMap<&Name, &Value>| {
-            // The least of its names: the first one to arrive would make the title depend on the order.
-            let names = records.iter().map(|record| record.seen.native_key.as_str());
-            let native_key = names.min().unwrap_or_default();
-            let winner = |name: &str| {
-                winners.iter().find(|(known, _)| known.as_ref() == name).map(|(_, value)| *value)
-            };
-            title_of(class, winner, native_key)
-        };
-        let (old, new) = (title(before, &was), title(after, &is));
+        let (old, new) = (self.title(name, before, &was), self.title(name, after, &is));
+        self.watch(judged, is_stale);
         for what in changes {
             self.decision.changes.push(ChangeRecord {
                 item: word.item,
@@ -71,14 +97,25 @@ impl Reconciler {
 
     /// The title that an item has by these observations.
     pub(crate) fn title_now(&self, item: Number, records: &[ObservationRecord]) -> String {
-        let statements = self.statements(records);
-        let winners = winners(&statements);
-        let class = self.index.class_of(item).and_then(|class| self.catalog.class(class));
+        let name = self.index.class_of(item).map_or("", |class| class.as_ref());
+        let (statements, locks) = (self.statements(records), self.locks_of(records));
+        let rulings = Rulings { locks: &locks, frozen: &[] };
+        self.title(name, records, &winners_by(self.values.live(), name, &statements, rulings))
+    }
+
+    fn title(
+        &self,
+        class: &str,
+        records: &[ObservationRecord],
+        winners: &BTreeMap<&Name, Winner<'_>>,
+    ) -> String {
+        // The least of its names: the first one to arrive would make the title depend on the order.
         let names = records.iter().map(|record| record.seen.native_key.as_str());
         let winner = |name: &str| {
-            winners.iter().find(|(known, _)| known.as_ref() == name).map(|(_, value)| *value)
+            let mut winners = winners.iter();
+            winners.find(|(known, _)| known.as_ref() == name).map(|(_, value)| &**value)
         };
-        title_of(class, winner, names.min().unwrap_or_default())
+        title_of(self.catalog.class(class), winner, names.min().unwrap_or_default())
     }
 
     pub(crate) fn note(&mut self, word: Word, what: ChangeWhat) {
@@ -131,15 +168,18 @@ impl Reconciler {
 }
 
 /// The attributes whose winning value differs.
-fn differences(was: &BTreeMap<&Name, &Value>, is: &BTreeMap<&Name, &Value>) -> Vec<ChangeWhat> {
+fn differences(
+    was: &BTreeMap<&Name, Winner<'_>>,
+    is: &BTreeMap<&Name, Winner<'_>>,
+) -> Vec<ChangeWhat> {
     let mut found = Vec::new();
     for (name, before) in was {
         let after = is.get(name);
         if after != Some(before) {
             found.push(ChangeWhat::Attribute {
                 name: (*name).clone(),
-                before: Some((*before).clone()),
-                after: after.map(|value| (*value).clone()),
+                before: Some(Value::clone(before)),
+                after: after.map(|value| Value::clone(value)),
             });
         }
     }
@@ -148,7 +188,7 @@ fn differences(was: &BTreeMap<&Name, &Value>, is: &BTreeMap<&Name, &Value>) -> V
             found.push(ChangeWhat::Attribute {
                 name: (*name).clone(),
                 before: None,
-                after: Some((*after).clone()),
+                after: Some(Value::clone(after)),
             });
         }
     }

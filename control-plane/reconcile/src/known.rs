@@ -3,8 +3,8 @@
 use crate::Reconciler;
 use crate::index::{Absorbed, ItemSlot, Native, ScopeState, Slot, part_key};
 use model::decision::{
-    AbsorbedRecord, EndpointRecord, Number, ObservationRecord, PossibleRecord, ScopeRecord,
-    SourceRecord, WaitingRecord, WishRecord,
+    AbsorbedRecord, EndpointRecord, JudgedRecord, LockRecord, Number, ObservationRecord,
+    PossibleRecord, ScopeRecord, SourceRecord, WaitingRecord, WishRecord,
 };
 use model::{ItemState, KeyType, Name, Timestamp, relationships};
 
@@ -56,6 +56,10 @@ pub enum Known {
     Absorbed(AbsorbedRecord),
     /// What a person decided about two sightings.
     Wish(WishRecord),
+    /// A value that a person fixed.
+    Lock(LockRecord),
+    /// By what an item was folded the last time.
+    Judged(JudgedRecord),
     /// Two items that a person should look at.
     Possible(PossibleRecord),
     /// A statement that waits for its other end.
@@ -109,6 +113,8 @@ impl Reconciler {
             Known::Wish(record) => {
                 self.wishes.say(record.action, (record.one, record.other), record.kind);
             }
+            Known::Lock(record) => self.values.know_lock(record),
+            Known::Judged(record) => self.turns.know(record),
             Known::Possible(PossibleRecord { one, other, bits }) => {
                 self.know_possible((one, other), bits);
             }

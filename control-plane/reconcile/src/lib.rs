@@ -28,6 +28,8 @@ mod regroup;
 mod rules;
 mod simulate;
 mod statements;
+mod turns;
+mod values;
 mod wishes;
 
 pub use compare::Comparison;
@@ -39,6 +41,7 @@ pub use known::Known;
 pub use plan::Plan;
 pub use rules::{BUILT_IN as BUILT_IN_RULES, ClassRules, Rules, RulesError};
 pub use simulate::{Outcome, Simulation, WinnerChange};
+pub use values::{ChangedValue, LOCKS_MAX, LockError};
 pub use wishes::{WishError, Wished};
 
 use connections::Connections;
@@ -51,6 +54,8 @@ use model::decision::{
 use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use turns::Turns;
+use values::Values;
 
 /// Why an observation was not taken, or nothing could be decided.
 #[derive(Debug, thiserror::Error)]
@@ -114,6 +119,9 @@ pub struct Reconciler {
     new_id: NewId,
     rules: Rules,
     wishes: Wishes,
+    /// Which values win.
+    values: Values,
+    turns: Turns,
     /// Sightings whose grouping has to be decided again.
     dirty: BTreeSet<u64>,
     /// Sightings that are to be decided again by new rules, a little at a time.
@@ -142,6 +150,8 @@ impl Reconciler {
             new_id,
             rules: Rules::built_in(),
             wishes: Wishes::default(),
+            values: Values::new(),
+            turns: Turns::default(),
             dirty: BTreeSet::new(),
             pending: Vec::new(),
             possible: HashMap::new(),

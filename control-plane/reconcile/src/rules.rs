@@ -3,7 +3,8 @@
 //! They are data: built-in ones are compiled in, others are read from TOML of the same form. What a file does not say
 //! is as built in; what it says and nobody knows is an error that names it.
 //!
-//! Deliberately not here: what a key is and when it is valid (`model::identity`), how values win (`model::fold`).
+//! Deliberately not here: what a key is and when it is valid (`model::identity`), how values win (`model::fold`), and
+//! what the same file says of that (`model::policy`).
 
 use model::{KeyType, Tier};
 use serde::Deserialize;
@@ -61,6 +62,13 @@ struct File {
     default: Section,
     #[serde(default)]
     class: BTreeMap<String, Section>,
+    /// What the same file says of values is read by `model::policy`, which also says what is wrong with it.
+    #[serde(default, rename = "trust")]
+    _trust: serde::de::IgnoredAny,
+    #[serde(default, rename = "policy_default")]
+    _policy_default: serde::de::IgnoredAny,
+    #[serde(default, rename = "policy")]
+    _policy: serde::de::IgnoredAny,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]

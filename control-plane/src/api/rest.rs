@@ -19,18 +19,21 @@ pub mod history;
 pub mod idempotency;
 pub mod identity;
 pub mod items;
+pub mod locks;
 pub mod onboarding;
 pub mod openapi;
 pub mod page;
 pub mod review;
+pub mod plan;
 pub mod session;
 pub mod targets;
 pub mod tokens;
 pub mod topology;
+pub mod why;
 
 use crate::app::App;
 use axum::Router;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 
 /// The paths of the API. What is listed here must also stand in the OpenAPI document; a test compares both.
 pub fn router() -> Router<App> {
@@ -47,6 +50,9 @@ pub fn router() -> Router<App> {
         .route("/api/v1/items/{id}", get(items::show))
         .route("/api/v1/items/{id}/relations", get(items::relations))
         .route("/api/v1/items/{id}/changes", get(changes::of_item))
+        .route("/api/v1/items/{id}/locks", get(locks::list))
+        .route("/api/v1/items/{id}/locks/{attribute}", put(locks::put).delete(locks::delete))
+        .route("/api/v1/items/{id}/attributes/{attribute}/explanation", get(why::show))
         .route("/api/v1/items/{id}/scopes", get(items::scopes))
         .route("/api/v1/items/{id}/impact", get(topology::impact))
         .route("/api/v1/items/{id}/dependencies", get(topology::dependencies))

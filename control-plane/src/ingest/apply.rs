@@ -7,21 +7,28 @@
 use super::load::Parts;
 use super::prepare::{Content, Entry, INVENTORY, Prepared, Readings, Report, Seen};
 use super::state::State;
-use super::{Outcome, SubmitError, Wish};
+use super::{Fixed, Fixing, Outcome, SubmitError, Wish};
 use crate::targets::{Assigned, Standing};
 use model::decision::{CommittedRecord, Decision, HeldRecord, Number, RejectedRecord, RulesRecord};
+use model::fold::{Lock, PERSON, UNION};
 use model::{AgentId, Catalog, CoverageStatus, Kind, Name, Observation, SourceId, Timestamp};
 use proto::convert::{self, Names};
 use proto::v1;
 use reconcile::{
-    Comparison, Error, Explanation, HeldError, Past, Reconciler, Rules, Sight, Simulation,
-    WishError,
+    Comparison, Error, Explanation, HeldError, LockError, Past, Reconciler, Rules, Sight,
+    Simulation, WishError,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Confirmations of one beat; an agent has a few dozen scopes for each source.
 const CONFIRMATIONS_MAX: usize = 16_384;
+
+/// Items that other policies, or time, fold again with one decision; agents wait for so many at most.
+const REFOLD_ITEMS_MAX: usize = 1_024;
+
+/// The collector's name under which stands what the control plane itself concludes.
+const SELF: &str = "reconcile";
 
 /// Letters of a rejection's detail.
 const DETAIL_LETTERS_MAX: usize = 400;
@@ -189,7 +196,7 @@ impl Applier {
     /// Something of the inventory is lost: every scope of the agent is asked for.
     fn lose_track(&mut self, used: &mut Use<'_>) {
         for (source, name, scope) in self.reconciler.scopes_of(used.agent) {
-            if source.target != used.agent.to_string() || source.collector == "reconcile" {
+            if source.target != used.agent.to_string() || source.collector == SELF {
                 continue;
             }
             self.state.unsure.insert(scope);
@@ -200,10 +207,9 @@ impl Applier {
     }
 
     fn standing(&self, agent: AgentId, source: &SourceId) -> Standing {
-        // `reconcile` and `rule` are what the control plane itself says; nobody else may say it for them.
+        // What the control plane itself and people say; nobody else may say it for them.
         let is_own = source.target == agent.to_string()
-            && source.collector != "reconcile"
-            && source.collector != "rule";
+            && ![SELF, "rule", PERSON, UNION].contains(&source.collector.as_str());
         if is_own { Standing::Assigned } else { self.assigned.standing(agent, source) }
     }
 
@@ -421,21 +427,21 @@ impl Applier {
 
     /// Makes rules live. Everything that is known is decided again by [`Applier::regroup`].
     pub(super) fn set_rules(&mut self, text: String, said_by: String) -> Result<Outcome> {
-        let rules = Rules::parse(&text).map_err(|error| SubmitError::Refused {
-            code: "VALIDATION_FAILED",
-            detail: error.to_string(),
-        })?;
+        let (rules, policies) = super::rules_of(&self.catalog, &text)?;
         let (version, at) = (rules.version.clone(), self.now);
         self.reconciler.set_rules(rules);
         self.reconciler.regroup_all();
+        self.reconciler.change_policies(Arc::new(policies), 0);
         let record = RulesRecord { version, text, said_by, at, is_applied: false };
         self.reconciler.decision_mut().rules = Some(record);
         Ok(Outcome::default())
     }
 
     /// Decides again about some of what is known; says how much is left.
-    pub(super) fn regroup(&mut self, limit: usize) -> Outcome {
-        let left = self.reconciler.regroup_some(limit);
+    pub(super) fn regroup(&mut self, past: &dyn Past, limit: usize) -> Result<Outcome> {
+        let values = self.reconciler.refold_some(past, REFOLD_ITEMS_MAX);
+        let values = values.map_err(|error| unavailable(&error))?;
+        let left = self.reconciler.regroup_some(limit).saturating_add(values);
         if left == 0 && self.reconciler.decision_mut().rules.is_none() {
             self.reconciler.decision_mut().rules = Some(RulesRecord {
                 version: String::new(),
@@ -445,7 +451,33 @@ impl Applier {
                 is_applied: true,
             });
         }
-        Outcome { left, ..Outcome::default() }
+        Ok(Outcome { left, ..Outcome::default() })
+    }
+
+    /// Fixes a value, or lets sources decide again.
+    pub(super) fn fix(&mut self, past: &dyn Past, fixing: Fixing) -> Result<Outcome> {
+        let Fixing { item, attribute, said_by, lock } = fixing;
+        let since = self.now;
+        let done = match lock {
+            Some(Fixed { value, until, why }) => {
+                let lock = Lock { attribute, value, since, until, said_by };
+                self.reconciler.lock(past, item, lock, why).map(Some)
+            }
+            None => {
+                self.reconciler.unlock(past, item, &attribute, (&said_by, since)).map(|()| None)
+            }
+        };
+        match done {
+            Ok(fixed_until) => Ok(Outcome { fixed_until, ..Outcome::default() }),
+            Err(LockError::Past(error)) => Err(unavailable(&error)),
+            Err(error) => {
+                let code = match error {
+                    LockError::UnknownItem | LockError::NotLocked(_) => "NOT_FOUND",
+                    _ => "VALIDATION_FAILED",
+                };
+                Err(SubmitError::Refused { code, detail: error.to_string() })
+            }
+        }
     }
 
     /// Takes a person's word about which sightings are one item.
@@ -512,6 +544,9 @@ impl Applier {
     pub(super) fn sweep(&mut self, past: &dyn Past, limit: usize) -> Result<Outcome> {
         let now = self.now;
         self.reconciler.sweep(past, now, limit).map_err(|error| unavailable(&error))?;
+        self.reconciler.expire_locks(past, now, limit).map_err(|error| unavailable(&error))?;
+        let turned = self.reconciler.turn_some(past, now, REFOLD_ITEMS_MAX);
+        turned.map_err(|error| unavailable(&error))?;
         Ok(Outcome::default())
     }
 }

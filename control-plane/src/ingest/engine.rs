@@ -8,7 +8,7 @@
 use super::apply::Applier;
 use super::load::{Loaded, Parts, load};
 use super::prepare::Prepared;
-use super::{Outcome, SubmitError, Wish};
+use super::{Fixing, Outcome, SubmitError, Wish};
 use model::AgentId;
 use model::Timestamp;
 use model::decision::{Decision, HeldRecord, Number, ObservationRecord, RelationRecord};
@@ -52,6 +52,7 @@ pub(super) enum Job {
     Items { sightings: Vec<u64>, reply: Reply<Vec<Number>> },
     Rules { text: String, said_by: String, reply: Reply<Outcome> },
     Regroup { reply: Reply<Outcome> },
+    Fix { fixing: Fixing, reply: Reply<Outcome> },
     Wish { wish: Wish, said_by: String, reply: Reply<Outcome> },
     Stop { reply: Reply<Outcome> },
 }
@@ -211,7 +212,8 @@ impl Engine {
                 return;
             }
             Job::Rules { text, said_by, reply } => (reply, self.applier.set_rules(text, said_by)),
-            Job::Regroup { reply } => (reply, Ok(self.applier.regroup(REGROUP_SIGHTINGS_MAX))),
+            Job::Regroup { reply } => (reply, self.applier.regroup(past, REGROUP_SIGHTINGS_MAX)),
+            Job::Fix { fixing, reply } => (reply, self.applier.fix(past, fixing)),
             Job::Wish { wish, said_by, reply } => (reply, self.applier.wish(past, wish, &said_by)),
             Job::Sweep { reply } => (reply, self.applier.sweep(past, SWEEP_ITEMS_MAX)),
         };

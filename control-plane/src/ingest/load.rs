@@ -2,6 +2,8 @@
 
 use super::state::State;
 use environment::{Clock, Randomness};
+use model::decision::RulesRecord;
+use model::policy::Policies;
 use model::{Catalog, ItemId, Timestamp};
 use reconcile::{Known, Reconciler, Rules};
 use std::sync::Arc;
@@ -53,11 +55,11 @@ pub(super) async fn load(store: &dyn ItemStore, parts: &Parts) -> Result<Loaded,
     for record in &snapshot.committed {
         state.committed.insert((record.agent, record.epoch, record.class), record.sequence);
     }
-    take_over(snapshot, &mut reconciler);
+    take_over(snapshot, &mut reconciler, &parts.catalog);
     Ok(Loaded { reconciler, graph, state })
 }
 
-fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler) {
+fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler, catalog: &Catalog) {
     snapshot.sources.into_iter().for_each(|record| reconciler.know(Known::Source(record)));
     snapshot.scopes.into_iter().for_each(|record| reconciler.know(Known::Scope(record)));
     for item in snapshot.items {
@@ -95,7 +97,18 @@ fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler) {
     }
     snapshot.waiting.into_iter().for_each(|record| reconciler.know(Known::Waiting(record)));
     snapshot.endpoints.into_iter().for_each(|record| reconciler.know(Known::Endpoint(record)));
+    snapshot.locks.into_iter().for_each(|record| reconciler.know(Known::Lock(record)));
+    snapshot.judged.into_iter().for_each(|record| reconciler.know(Known::Judged(record)));
+    let policies_before = snapshot.rules_before.and_then(|record| policies_of(catalog, &record));
+    if let Some(before) = policies_before {
+        reconciler.set_policies(before);
+    }
     if let Some(record) = snapshot.rules {
+        match (policies_of(catalog, &record), record.is_applied) {
+            (Some(policies), true) => reconciler.set_policies(policies),
+            (Some(policies), false) => reconciler.change_policies(policies, snapshot.refolded),
+            (None, _) => {}
+        }
         match Rules::parse(&record.text) {
             Ok(rules) => reconciler.set_rules(rules),
             // They were read when they were made live; only another build can find fault with them.
@@ -108,4 +121,15 @@ fn take_over(snapshot: Snapshot, reconciler: &mut Reconciler) {
         }
     }
     reconciler.settle();
+}
+
+/// What rules say of values; nothing when this build cannot read them.
+fn policies_of(catalog: &Catalog, record: &RulesRecord) -> Option<Arc<Policies>> {
+    match Policies::in_rules(catalog, &record.text) {
+        Ok(policies) => Some(Arc::new(policies)),
+        Err(error) => {
+            tracing::error!(%error, rules = record.version, "what these rules say of values cannot be read; the policies before them decide");
+            None
+        }
+    }
 }

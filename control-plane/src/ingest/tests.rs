@@ -18,6 +18,7 @@ use store::items::Items;
 use store::sqlite::SqliteItems;
 
 mod history;
+mod values;
 
 const EPOCH: u64 = 9;
 const INVENTORY: u32 = 1;

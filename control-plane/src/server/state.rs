@@ -135,7 +135,7 @@ impl State {
     /// # Errors
     /// When they cannot be read.
     pub fn items(&self) -> Result<Arc<SqliteItems>, StateError> {
-        Ok(Arc::new(SqliteItems::open(self.database.clone())?))
+        Ok(Arc::new(SqliteItems::open_with(self.database.clone(), Arc::clone(&self.catalog))?))
     }
 
     /// The folder.

@@ -9,9 +9,9 @@ use crate::database::DatabaseError;
 use crate::items::{Items, ReadError};
 use async_trait::async_trait;
 use model::decision::{
-    AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, Number, ObservationRecord,
-    PossibleRecord, RelationRecord, RulesRecord, ScopeRecord, SourceRecord, WaitingRecord,
-    WishRecord,
+    AbsorbedRecord, CommittedRecord, Decision, EndpointRecord, JudgedRecord, LockRecord, Number,
+    ObservationRecord, PossibleRecord, RelationRecord, RulesRecord, ScopeRecord, SourceRecord,
+    WaitingRecord, WishRecord,
 };
 use model::{ItemId, ItemState, KeyType, Name, Revision, Timestamp};
 use std::sync::Arc;
@@ -147,6 +147,14 @@ pub struct Snapshot {
     pub possible: Vec<PossibleRecord>,
     /// The latest rules of identity; none as long as the built-in ones decide.
     pub rules: Option<RulesRecord>,
+    /// The rules before them.
+    pub rules_before: Option<RulesRecord>,
+    /// The item through which everything was folded again by the latest rules.
+    pub refolded: Number,
+    /// By what items were folded the last time.
+    pub judged: Vec<JudgedRecord>,
+    /// Values that people fixed and that hold.
+    pub locks: Vec<LockRecord>,
     /// How many failures items outlive, as observations that are there state it: observation, item, failures.
     pub spares: Vec<(Number, Number, u32)>,
 }
@@ -166,6 +174,12 @@ pub trait ItemStore: Items {
 
     /// The relationships in force that lead to an item. Blocks its thread.
     fn relations_to(&self, item: Number) -> Result<Vec<RelationRecord>, CommitError>;
+
+    /// The same of several items, beside the thread that decides and without blocking; as committed now.
+    async fn observations_of_all(
+        &self,
+        items: &[Number],
+    ) -> Result<Vec<(Number, Vec<ObservationRecord>)>, CommitError>;
 
     /// A decision was made: the next questions of the thread that decides are about what is committed then.
     fn decided(&self);

@@ -14,6 +14,7 @@ pub(crate) const MIGRATIONS: &[&str] = &[
     crate::sqlite::identity::SCHEMA,
     crate::targets::SCHEMA,
     crate::sqlite::held::SCHEMA,
+    crate::sqlite::policies::SCHEMA,
 ];
 
 /// Items, observations and their history.

@@ -18,7 +18,9 @@ pub(crate) mod identity;
 mod load;
 mod moments;
 mod names;
+pub(crate) mod policies;
 mod relations;
+mod why;
 mod words;
 mod write;
 
@@ -31,8 +33,11 @@ use crate::observed::{CommitError, ItemStore, Snapshot};
 use async_trait::async_trait;
 use model::decision::{Decision, Number, ObservationRecord, RelationRecord, native_hash};
 use model::query::{At, ChangeFilter, Filter, Order, Page, Paged};
-use model::{AgentId, Change, Item, ItemId, ItemState, Name, RelatedItem, Revision, SourceId};
+use model::{
+    AgentId, Catalog, Change, Item, ItemId, ItemState, Name, RelatedItem, Revision, SourceId,
+};
 use names::Names;
+use policies::Book;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -47,6 +52,8 @@ struct Shared {
     /// The names of the writer.
     names: Mutex<Names>,
     counts: Mutex<Counts>,
+    /// The policies by which items are folded; replaced after the commit that made others live.
+    book: RwLock<Arc<Book>>,
     /// The connection of the thread that decides.
     deciding: Mutex<Deciding>,
 }
@@ -83,19 +90,29 @@ impl std::fmt::Debug for SqliteItems {
 }
 
 impl SqliteItems {
-    /// The items of a database.
+    /// The items of a database, of the classes that the product declares.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn open(database: Database) -> Result<Self, CommitError> {
+        Self::open_with(database, Arc::new(Catalog::built_in()))
+    }
+
+    /// The items of a database. Attribute policies are about the classes of `catalog`.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open_with(database: Database, catalog: Arc<Catalog>) -> Result<Self, CommitError> {
         let connection = database.reader()?;
         let names = load::names(&connection)?;
         let counts = load::counts(&connection, &names)?;
         let revision = load::last_revision(&connection)?;
+        let book = Book::load(&connection, catalog)?;
         let shared = Shared {
             published: RwLock::new(Arc::new(names.clone())),
             names: Mutex::new(names),
             counts: Mutex::new(counts),
+            book: RwLock::new(Arc::new(book)),
             deciding: Mutex::new(Deciding { connection, is_reading: false }),
         };
         Ok(Self { database, shared: Arc::new(shared), revisions: watch::Sender::new(revision) })
@@ -103,6 +120,10 @@ impl SqliteItems {
 
     fn names(&self) -> Arc<Names> {
         Arc::clone(&self.shared.published.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn book(&self) -> Arc<Book> {
+        Arc::clone(&self.shared.book.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn ask<T, F>(&self, question: F) -> Result<T, ReadError>
@@ -164,6 +185,10 @@ impl ItemStore for SqliteItems {
             self.shared.names.lock().unwrap_or_else(PoisonError::into_inner).written(last);
         }
         self.shared.count(&decision);
+        if let Some(rules) = decision.rules.as_ref().filter(|rules| !rules.is_applied) {
+            let mut book = self.shared.book.write().unwrap_or_else(PoisonError::into_inner);
+            Arc::make_mut(&mut book).add(rules);
+        }
         self.revisions.send_if_modified(|known| {
             let is_newer = revision > *known;
             *known = revision.max(*known);
@@ -189,6 +214,23 @@ impl ItemStore for SqliteItems {
         load::relations_to(connection, &self.names(), item)
     }
 
+    async fn observations_of_all(
+        &self,
+        items: &[Number],
+    ) -> Result<Vec<(Number, Vec<ObservationRecord>)>, CommitError> {
+        let (items, shared) = (items.to_vec(), Arc::clone(&self.shared));
+        self.database
+            .read(move |connection| {
+                // Inside the read transaction, as for every other question.
+                connection.query_row("SELECT 1 FROM name LIMIT 1", [], |_| Ok(())).ok();
+                let names =
+                    Arc::clone(&shared.published.read().unwrap_or_else(PoisonError::into_inner));
+                let read = |item| Ok((item, load::observations_of(connection, &names, item)?));
+                items.into_iter().map(read).collect()
+            })
+            .await
+    }
+
     fn decided(&self) {
         let mut deciding = self.shared.deciding.lock().unwrap_or_else(PoisonError::into_inner);
         if deciding.is_reading {
@@ -211,22 +253,23 @@ impl ItemStore for SqliteItems {
 #[async_trait]
 impl Items for SqliteItems {
     async fn item(&self, id: ItemId, at: At) -> Result<Option<Item>, ReadError> {
+        let book = self.book();
         self.ask(move |connection, names| {
             history::check(connection, at)?;
             let Some(number) = assemble::number_of(connection, id)? else { return Ok(None) };
-            assemble::item(connection, names, number, at)
+            assemble::item(connection, (names, &book), number, at)
         })
         .await
     }
 
     async fn items(&self, ids: &[ItemId], at: At) -> Result<Vec<Item>, ReadError> {
-        let ids = ids.to_vec();
+        let (ids, book) = (ids.to_vec(), self.book());
         self.ask(move |connection, names| {
             history::check(connection, at)?;
             let mut found = Vec::with_capacity(ids.len());
             for id in ids {
                 if let Some(number) = assemble::number_of(connection, id)? {
-                    found.extend(assemble::item(connection, names, number, at)?);
+                    found.extend(assemble::item(connection, (names, &book), number, at)?);
                 }
             }
             Ok(found)
@@ -256,8 +299,9 @@ impl Items for SqliteItems {
         at: At,
     ) -> Result<Paged<Item>, ReadError> {
         let question = find::Question { filter: filter.clone(), order, at };
-        let page = page.clone();
-        self.ask(move |connection, names| find::find(connection, names, &question, &page)).await
+        let (page, book) = (page.clone(), self.book());
+        self.ask(move |connection, names| find::find(connection, (names, &book), &question, &page))
+            .await
     }
 
     async fn count(&self, filter: &Filter, at: At) -> Result<u64, ReadError> {
@@ -330,8 +374,11 @@ impl SqliteItems {
             && at == At::Now;
         if !is_simple {
             let question = find::Question { filter: filter.clone(), order: Order::Class, at };
+            let book = self.book();
             return self
-                .ask(move |connection, names| find::class_counts(connection, names, &question))
+                .ask(move |connection, names| {
+                    find::class_counts(connection, (names, &book), &question)
+                })
                 .await;
         }
         let counts = self.shared.counts.lock().unwrap_or_else(PoisonError::into_inner);

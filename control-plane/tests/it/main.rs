@@ -43,3 +43,5 @@ mod support;
 mod targets;
 #[cfg(test)]
 mod topology;
+#[cfg(test)]
+mod values;

@@ -1,7 +1,7 @@
 //! The fold by attribute policies: all values of an item, or the winners alone.
 
 use super::Statement;
-use super::judge::{Contest, Word, next_halving};
+use super::judge::{Contest, Word, halvings, next_halving};
 use super::ruling::{Lock, Rulings};
 use crate::policy::{ClassPolicies, Policies, Policy};
 use crate::{Name, SourceValue, Timestamp, Value};
@@ -131,6 +131,22 @@ pub fn next_turn(
     let contested = groups.filter_map(|group| Some((group.first()?.0, group)));
     let locked = rulings.locks.iter().map(|lock| (&lock.attribute, [].as_slice()));
     contested.chain(locked).filter_map(|(name, group)| judge.turn(name, group)).min()
+}
+
+/// Whether a word about a contested attribute is stale: then its next confirmation may make another value win.
+#[must_use]
+pub fn is_any_stale(policies: &Policies, class: &str, statements: &[Statement<'_>]) -> bool {
+    let judge = Judge::of(policies, class, statements, Rulings::NONE);
+    let told = judge.told();
+    let mut contested =
+        told.chunk_by(|one, other| one.0 == other.0).filter(|group| group.len() > 1);
+    contested.any(|group| {
+        let mut words = group.iter().filter_map(|(name, _, index)| {
+            let said = statements.get(*index)?;
+            Some((judge.class.of(name), said.confirmed_at))
+        });
+        words.any(|(policy, at)| halvings(policy, at, judge.newest) > 0)
+    })
 }
 
 /// What all contests of an item have in common.

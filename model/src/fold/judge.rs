@@ -274,7 +274,7 @@ impl<'a> Contest<'_> {
 }
 
 /// Half-lives that a word lags behind. Whole ones, so that looks that follow each other do not change who wins.
-fn halvings(policy: &Policy, confirmed_at: Timestamp, newest: Timestamp) -> u32 {
+pub(super) fn halvings(policy: &Policy, confirmed_at: Timestamp, newest: Timestamp) -> u32 {
     let Some(half_life) = policy.half_life else { return 0 };
     let passed = newest.since(confirmed_at).as_millis().checked_div(half_life.as_millis());
     u32::try_from(passed.unwrap_or(0)).unwrap_or(HALVINGS_MAX).min(HALVINGS_MAX)

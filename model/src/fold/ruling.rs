@@ -32,6 +32,12 @@ impl Lock {
         self.until.min(self.since.plus(policy.lock_max))
     }
 
+    /// The same, holding on: for who ends locks at their time by a clock, and takes away what has ended.
+    #[must_use]
+    pub fn held(self) -> Self {
+        Self { until: Timestamp::from_millis(i64::MAX), ..self }
+    }
+
     /// As it stands in the provenance.
     pub(super) fn said(&self) -> SourceValue {
         let source = SourceId { collector: PERSON.into(), target: self.said_by.clone() };

@@ -47,6 +47,39 @@ struct File {
     policy: Vec<Entry>,
 }
 
+/// The tables of a file of rules that speak of values. The others belong to identity, and whoever reads that names
+/// what nobody knows.
+#[derive(Deserialize)]
+struct InRules {
+    #[serde(default)]
+    trust: BTreeMap<Spanned<String>, Spanned<i64>>,
+    #[serde(default)]
+    policy_default: Settings,
+    #[serde(default)]
+    policy: Vec<Entry>,
+}
+
+/// In which form a file says it.
+#[derive(Clone, Copy)]
+pub(super) enum Form {
+    /// A file of policies alone.
+    Alone,
+    /// A file of rules, in which `[default]` belongs to identity.
+    InRules,
+}
+
+impl Form {
+    fn read(self, text: &str) -> Result<File, toml::de::Error> {
+        match self {
+            Self::Alone => toml::from_str(text),
+            Self::InRules => {
+                let InRules { trust, policy_default, policy } = toml::from_str(text)?;
+                Ok(File { trust, default: policy_default, policy })
+            }
+        }
+    }
+}
+
 /// What the table of defaults has.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -105,17 +138,17 @@ struct RawPolicy {
 
 /// The policies that are part of the program.
 pub(super) fn shipped(catalog: &Catalog) -> Result<Policies, InvalidPolicies> {
-    overridden(&Raw::default(), catalog, SHIPPED)
+    overridden(&Raw::default(), catalog, (SHIPPED, Form::Alone))
 }
 
 /// What was written before, overridden by a file.
 pub(super) fn overridden(
     before: &Raw,
     catalog: &Catalog,
-    text: &str,
+    (text, form): (&str, Form),
 ) -> Result<Policies, InvalidPolicies> {
     let mut reader = Reader { catalog, problems: Problems::of(text) };
-    let raw = reader.file(before, text);
+    let raw = reader.file(before, text, form);
     match raw {
         Some(raw) if reader.problems.is_empty() => Ok(applied(raw)),
         _ => Err(InvalidPolicies { problems: reader.problems.into_list() }),
@@ -197,14 +230,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn file(&mut self, before: &Raw, text: &str) -> Option<Raw> {
+    fn file(&mut self, before: &Raw, text: &str, form: Form) -> Option<Raw> {
         if text.len() > FILE_BYTES_MAX {
             let said =
                 format!("the file has {} bytes, at most {FILE_BYTES_MAX} are read", text.len());
             self.problems.note(0..0, said);
             return None;
         }
-        let file: File = match toml::from_str(text) {
+        let file = match form.read(text) {
             Ok(file) => file,
             Err(error) => {
                 self.problems.note(error.span().unwrap_or(0..0), error.message().to_owned());

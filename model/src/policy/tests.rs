@@ -251,3 +251,24 @@ fn the_guide_explains_every_strategy_and_every_rule_of_absence() {
         assert!(guide.contains(&format!("| `{name}` |")), "{name}");
     }
 }
+
+#[test]
+fn a_file_of_rules_says_of_values_beside_identity() {
+    let catalog = Catalog::built_in();
+    let text = "version = \"ours\"\n[default]\nlink_at = 24\n[class.host]\nreview_at = 3\n\
+        [trust]\ndns = 97\n[policy_default]\nhalf_life = \"never\"\n\
+        [[policy]]\nclass = \"host\"\nattribute = \"time_zone\"\nstrategy = \"freshest\"\n";
+    let ours = Policies::in_rules(&catalog, text).unwrap();
+    let dns = SourceId { collector: "dns".into(), target: "t".into() };
+    assert_eq!(ours.trust_of(&dns), 97);
+    assert_eq!(ours.of("host", "time_zone").strategy, Strategy::Freshest);
+    assert_eq!(ours.of("host", "cpu_model").half_life, None);
+    // What it does not say is as shipped.
+    let shipped = Policies::built_in().of("host", "fqdn").strategy;
+    assert_eq!(ours.of("host", "fqdn").strategy, shipped);
+    let silent = Policies::in_rules(&catalog, "version = \"ours\"\n[default]\nveto = 3\n").unwrap();
+    assert_eq!(silent.version(), Policies::built_in().version());
+    let broken = "version = \"a\"\n[[policy]]\nclass = \"host\"\nattribute = \"fqdn\"\nstrategy = \"biggest\"\n";
+    let problems = Policies::in_rules(&catalog, broken).unwrap_err().problems;
+    assert_eq!(problems.first().map(|problem| problem.line), Some(5), "{problems:?}");
+}

@@ -3,7 +3,7 @@
 use model::decision::{
     Decision, Number, ObservationRecord, ObservationWrite, RelationRecord, WishRecord, native_hash,
 };
-use model::fold::{Statement, winners};
+use model::fold::{Rulings, Statement, winners_by};
 use model::run::ContentHash;
 use model::{AgentId, Catalog, ItemId, ItemState, Name, Observation, SourceId, Timestamp, Value};
 use reconcile::{Error, Past, Reconciler, Sight};
@@ -194,6 +194,12 @@ impl Estate {
             .any(|relation| relation.0 == from && relation.1 == verb && relation.2 == to)
     }
 
+    fn confirmed_at(&self, record: &ObservationRecord) -> Timestamp {
+        let scope = self.reconciler.scope_state(record.scope);
+        let complete_at = scope.and_then(|scope| scope.complete_at);
+        record.seen_at.max(record.changed_at).max(complete_at.unwrap_or(record.seen_at))
+    }
+
     /// The graph without anything that depends on the order of arrival: what belongs together, the winning values
     /// with who says them since when, and what is related. Things that nobody sees any longer are left out.
     pub(crate) fn hash(&self) -> String {
@@ -215,11 +221,15 @@ impl Estate {
                     facts: &record.seen.facts,
                     first_seen: record.first_seen,
                     since: &record.since,
-                    confirmed_at: record.first_seen,
+                    confirmed_at: self.confirmed_at(record),
                 })
                 .collect();
             let parent = name(self.memory.parents[item]);
-            let values: Vec<(&Name, &Value)> = winners(&statements).into_iter().collect();
+            let class = self.memory.classes[item].as_ref();
+            let policies = self.reconciler.policies();
+            let winners = winners_by(policies, class, &statements, Rulings::NONE);
+            let values: Vec<(&Name, &Value)> =
+                winners.iter().map(|(name, value)| (*name, &**value)).collect();
             let title = &self.memory.titles[item];
             lines.insert(format!("{} in {parent} called {title}: {values:?}", name(*item)));
         }

@@ -12,3 +12,4 @@ mod network;
 mod order;
 mod regroup;
 mod review;
+mod values;

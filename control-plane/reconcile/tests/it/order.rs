@@ -4,9 +4,13 @@ use crate::estate::{Estate, at, source};
 use model::classes::{
     hardware, host, listening_endpoint, network_interface, package, process, service_unit,
 };
+use model::policy::Policies;
 use model::relationships::{CONNECTS_TO, INSTANCE_OF, LISTENS_ON, RUNS_ON};
-use model::{IdentityKey, KeyType, Observation, Realm, RelationTarget, SourceId, Timestamp};
+use model::{
+    Catalog, IdentityKey, KeyType, Observation, Realm, RelationTarget, SourceId, Timestamp,
+};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 type Look = (SourceId, &'static str, Timestamp, Observation);
 
@@ -168,8 +172,28 @@ fn all_looks() -> Vec<Look> {
     looks
 }
 
-fn hash_of(looks: &[Look]) -> String {
+/// Policies by which time, agreement and the form of a value decide, with words that become stale within the looks.
+fn other_policies() -> Arc<Policies> {
+    let text = "version = \"other\"\n\
+        [policy_default]\nhalf_life = \"1m\"\n\
+        [[policy]]\nclass = \"host\"\nattribute = \"os_name\"\nstrategy = \"freshest\"\n\
+        [[policy]]\nclass = \"hardware\"\nattribute = \"vendor\"\nstrategy = \"quorum\"\n\
+        [[policy]]\nclass = \"network_interface\"\nattribute = \"addresses\"\nstrategy = \"union\"\n\
+        [[policy]]\nclass = \"host\"\nattribute = \"fqdn\"\nstrategy = \"authoritative\"\nsources = [\"ssh\", \"host\"]\n";
+    Arc::new(Policies::in_rules(&Catalog::built_in(), text).unwrap())
+}
+
+fn estate_by(policies: &Arc<Policies>) -> Estate {
     let mut estate = Estate::new();
+    estate.reconciler.set_policies(Arc::clone(policies));
+    estate
+}
+
+fn hash_of(looks: &[Look]) -> String {
+    hash_by(Estate::new(), looks)
+}
+
+fn hash_by(mut estate: Estate, looks: &[Look]) -> String {
     for (from, scope, when, seen) in looks {
         estate.look(from, scope, std::slice::from_ref(seen), (*when, false));
     }
@@ -219,31 +243,61 @@ proptest! {
         again in proptest::collection::vec(0_usize..38, 0..10),
         together in 1_usize..6,
     ) {
-        let expected = hash_of(&all_looks());
-        let mut looks = order;
-        for index in again {
-            if let Some(look) = looks.get(index).cloned() {
-                looks.push(look);
-            }
-        }
-        let mut estate = Estate::new();
-        for part in looks.chunks(together) {
-            // Looks of one scope in a row come in one report.
-            let mut index = 0;
-            while let Some((from, scope, when, _)) = part.get(index) {
-                let run: Vec<Observation> = part
-                    .iter()
-                    .skip(index)
-                    .take_while(|look| look.0 == *from && look.1 == *scope && look.2 == *when)
-                    .map(|look| look.3.clone())
-                    .collect();
-                estate.look(from, scope, &run, (*when, false));
-                index += run.len();
-            }
-        }
-        let found = estate.hash();
-        let differs = found.lines().zip(expected.lines()).find(|(one, other)| one != other);
-        prop_assert_eq!(differs, None);
-        prop_assert_eq!(found.lines().count(), expected.lines().count());
+        same_in_any_order(&Estate::new, (order, again, together))?;
     }
+}
+
+proptest! {
+    // The groups are the same as above; what is asked here is which values win.
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    #[test]
+    fn order_repetition_and_partition_do_not_matter_under_other_policies(
+        order in Just(all_looks()).prop_shuffle(),
+        again in proptest::collection::vec(0_usize..38, 0..10),
+        together in 1_usize..6,
+    ) {
+        let policies = other_policies();
+        same_in_any_order(&|| estate_by(&policies), (order, again, together))?;
+    }
+}
+
+fn same_in_any_order(
+    fresh: &dyn Fn() -> Estate,
+    (order, again, together): (Vec<Look>, Vec<usize>, usize),
+) -> Result<(), TestCaseError> {
+    let expected = hash_by(fresh(), &all_looks());
+    let mut looks = order;
+    for index in again {
+        if let Some(look) = looks.get(index).cloned() {
+            looks.push(look);
+        }
+    }
+    let mut estate = fresh();
+    for part in looks.chunks(together) {
+        // Looks of one scope in a row come in one report.
+        let mut index = 0;
+        while let Some((from, scope, when, _)) = part.get(index) {
+            let run: Vec<Observation> = part
+                .iter()
+                .skip(index)
+                .take_while(|look| look.0 == *from && look.1 == *scope && look.2 == *when)
+                .map(|look| look.3.clone())
+                .collect();
+            estate.look(from, scope, &run, (*when, false));
+            index += run.len();
+        }
+    }
+    let found = estate.hash();
+    let differs = found.lines().zip(expected.lines()).find(|(one, other)| one != other);
+    prop_assert_eq!(differs, None);
+    prop_assert_eq!(found.lines().count(), expected.lines().count());
+    Ok(())
+}
+
+#[test]
+fn other_policies_make_other_winners() {
+    let (shipped, other) =
+        (hash_of(&all_looks()), hash_by(estate_by(&other_policies()), &all_looks()));
+    assert_ne!(shipped, other);
 }

@@ -62,6 +62,8 @@ pub enum Action {
     RetirementsDecide,
     /// Make other rules of identity live.
     IdentityRules,
+    /// Fix values of items, and let sources decide about them again.
+    ValuesFix,
     /// Read agents and onboardings.
     AgentsRead,
     /// Cut an agent off.
@@ -84,11 +86,12 @@ pub enum Action {
 
 impl Action {
     /// Every action.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::ItemsRead,
         Self::IdentityDecide,
         Self::RetirementsDecide,
         Self::IdentityRules,
+        Self::ValuesFix,
         Self::AgentsRead,
         Self::AgentsRevoke,
         Self::JoinTokensManage,
@@ -108,6 +111,7 @@ impl Action {
             Self::IdentityDecide => "identity_decide",
             Self::RetirementsDecide => "retirements_decide",
             Self::IdentityRules => "identity_rules",
+            Self::ValuesFix => "values_fix",
             Self::AgentsRead => "agents_read",
             Self::AgentsRevoke => "agents_revoke",
             Self::JoinTokensManage => "join_tokens_manage",
@@ -133,6 +137,7 @@ impl Action {
             Self::ItemsRead | Self::AgentsRead | Self::TargetsRead => Level::Read,
             Self::IdentityDecide
             | Self::RetirementsDecide
+            | Self::ValuesFix
             | Self::JoinTokensManage
             | Self::OwnTokensManage
             | Self::TargetsRun => Level::Write,

@@ -37,7 +37,7 @@ pub struct Answers {
 
 /// What the caller may do, and why not what they may not.
 #[utoipa::path(get, path = "/api/v1/can", tag = "session", params(
-    ("action" = Option<String>, Query, description = "Names of actions, separated by commas: items_read, identity_decide, retirements_decide, identity_rules, agents_read, agents_revoke, join_tokens_manage, own_tokens_manage, all_tokens_manage; without it, all")),
+    ("action" = Option<String>, Query, description = "Names of actions, separated by commas: items_read, identity_decide, retirements_decide, identity_rules, values_fix, agents_read, agents_revoke, targets_read, targets_run, targets_manage, credentials_manage, join_tokens_manage, own_tokens_manage, all_tokens_manage; without it, all")),
     responses((status = 200, body = Answers), (status = "default", body = Problem)))]
 pub async fn show(
     caller: Caller,

@@ -2,6 +2,7 @@
 
 use super::extract::{Body, Parameters, id};
 use super::findings::NamedItemView;
+use super::plan::ChangedValueView;
 use crate::api::auth::{Action, Caller};
 use crate::api::error::{ApiError, Code, Problem};
 use crate::api::moment::rfc3339;
@@ -371,6 +372,10 @@ pub struct PlanView {
     pub merged: Vec<MergedView>,
     /// Some of the splits.
     pub divided: Vec<DividedView>,
+    /// How many attribute values would change, of the items as they are grouped now.
+    pub changed_values: u64,
+    /// Some of them.
+    pub changed: Vec<ChangedValueView>,
 }
 
 impl PlanView {
@@ -395,6 +400,8 @@ impl PlanView {
                     Some(DividedView { item: named(item)?, into: count(*into) })
                 })
                 .collect(),
+            changed_values: count(planned.values.changes),
+            changed: ChangedValueView::of(planned),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     agents, can, changes, classes, counts, credentials, events, findings, held, history, identity,
-    items, onboarding, review, session, targets, tokens, topology,
+    items, locks, onboarding, review, session, targets, tokens, topology, why,
 };
 use axum::Json;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
@@ -17,6 +17,7 @@ use utoipa::{Modify, OpenApi};
         session::show, session::set_up, session::log_in, session::log_out, can::show,
         classes::list, counts::show,
         items::list, items::show, items::relations, items::scopes,
+        locks::list, locks::put, locks::delete, why::show,
         changes::list, changes::of_item, events::stream,
         history::extent, history::moments, history::diff,
         findings::held_retirements, findings::possible_duplicates,

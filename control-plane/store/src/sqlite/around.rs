@@ -6,6 +6,7 @@
 
 use super::load::name;
 use super::names::Names;
+use super::policies::Book;
 use super::relations::{Entry, entries};
 use super::{assemble, history};
 use crate::findings::NamedItem;
@@ -24,12 +25,13 @@ const WALKED_MAX: usize = 20_000;
 /// What surrounded an item; nothing when it was not there.
 pub(super) fn neighborhood(
     connection: &Connection,
-    names: &Names,
+    terms: (&Names, &Book),
     around: &Around,
 ) -> Result<Option<Neighborhood>> {
+    let (names, _) = terms;
     history::check(connection, around.at)?;
     let Some(number) = assemble::number_of(connection, around.id)? else { return Ok(None) };
-    let Some(middle) = assemble::item(connection, names, number, around.at)? else {
+    let Some(middle) = assemble::item(connection, terms, number, around.at)? else {
         return Ok(None);
     };
     let (id, class, title, state) = (middle.id, middle.class, middle.title, middle.state);

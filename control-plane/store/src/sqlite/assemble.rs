@@ -3,11 +3,13 @@
 use super::codec::Reader;
 use super::load::{OBSERVATION, name, observation};
 use super::names::Names;
+use super::policies::{self, Book};
 use super::{corrupt, history, state_of, unsigned};
 use crate::items::ReadError;
 use crate::observed::CommitError;
 use model::decision::{Number, ObservationRecord};
-use model::fold::{Statement, confidence_of, fold};
+use model::fold::{Rulings, Statement, fold_by};
+use model::policy::Policies;
 use model::query::At;
 use model::{Item, ItemId, Provenance, Revision, SourceId, SourceValue, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -107,17 +109,17 @@ impl Sources {
 /// The item of this number, or nothing when it was not there at that time.
 pub(super) fn item(
     connection: &Connection,
-    names: &Names,
+    terms: (&Names, &Book),
     number: Number,
     at: At,
 ) -> Result<Option<Item>> {
-    Ok(whole(connection, names, number, at)?.map(|(item, _)| item))
+    Ok(whole(connection, terms, number, at)?.map(|(item, _)| item))
 }
 
 /// The same with the observations that have a say.
 pub(super) fn whole(
     connection: &Connection,
-    names: &Names,
+    (names, book): (&Names, &Book),
     number: Number,
     at: At,
 ) -> Result<Option<(Item, Vec<Said>)>> {
@@ -145,10 +147,13 @@ pub(super) fn whole(
     item.last_seen =
         said.iter().map(Said::confirmed_at).max().unwrap_or(item.first_seen).max(item.first_seen);
     let statements: Vec<Statement<'_>> = said.iter().map(Said::statement).collect();
-    item.attributes = fold(&statements);
+    let locks = policies::rulings(connection, names, number, at)?;
+    let rulings = Rulings { locks: &locks, frozen: &[] };
+    let by = book.at(at);
+    item.attributes = fold_by(by, &item.class, &statements, rulings);
     if at == At::Now {
         for one in &said {
-            add_readings(connection, names, one, &mut item)?;
+            add_readings(connection, (names, by), one, &mut item)?;
         }
     }
     Ok(Some((item, said)))
@@ -256,7 +261,12 @@ fn as_of(
     Ok(Some(one))
 }
 
-fn add_readings(connection: &Connection, names: &Names, one: &Said, item: &mut Item) -> Result<()> {
+fn add_readings(
+    connection: &Connection,
+    (names, policies): (&Names, &Policies),
+    one: &Said,
+    item: &mut Item,
+) -> Result<()> {
     let mut statement =
         connection.prepare_cached("SELECT at, body FROM reading WHERE observation = ?1")?;
     let mut rows = statement.query([one.record.number])?;
@@ -270,7 +280,7 @@ fn add_readings(connection: &Connection, names: &Names, one: &Said, item: &mut I
             source: SourceId::clone(&one.source),
             since: at,
             confirmed_at: at,
-            confidence: confidence_of(&one.source.collector),
+            confidence: policies.trust_of(&one.source),
         };
         item.attributes.entry(name).or_default().push(SourceValue { value, provenance });
     }

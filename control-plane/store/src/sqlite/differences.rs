@@ -9,6 +9,7 @@ use super::cursor::{Place, cursor, place, question_hash};
 use super::find::{holds, is_asked_state};
 use super::load::name;
 use super::names::Names;
+use super::policies::{self, Book};
 use super::words::Words;
 use super::{assemble, corrupt, history, relations, state_of};
 use crate::history::{
@@ -17,9 +18,9 @@ use crate::history::{
 };
 use crate::items::ReadError;
 use model::decision::Number;
-use model::fold::{Statement, fold, winners};
+use model::fold::{Lock, Rulings, Statement, fold_by, winners_by};
 use model::query::{At, CONDITIONS_MAX, Filter, Page, Paged};
-use model::{Item, ItemId, ItemState, Name, Revision, Timestamp};
+use model::{Item, ItemId, ItemState, Name, Revision, SourceValue, Timestamp, Value};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 
@@ -43,21 +44,27 @@ fn check(connection: &Connection, between: Between) -> Result<()> {
 /// What differs of one item, with its relationships in both directions.
 pub(super) fn of_item(
     connection: &Connection,
-    names: &Names,
+    (names, book): (&Names, &Book),
     id: ItemId,
     between: Between,
 ) -> Result<Option<ItemDifference>> {
     check(connection, between)?;
     let Some(number) = assemble::number_of(connection, id)? else { return Ok(None) };
-    let mut comparison =
-        Comparison { connection, names, between, sources: Sources::default(), is_single: true };
+    let mut comparison = Comparison {
+        connection,
+        names,
+        book,
+        between,
+        sources: Sources::default(),
+        is_single: true,
+    };
     Ok(comparison.of(number, None)?.map(|(difference, _)| difference))
 }
 
 /// What differs of the items that match, by page, in the order in which they became known.
 pub(super) fn page(
     connection: &Connection,
-    names: &Names,
+    terms: (&Names, &Book),
     filter: &DifferenceFilter,
     page: &Page,
 ) -> Result<Paged<ItemDifference>> {
@@ -65,7 +72,7 @@ pub(super) fn page(
     let after = place(hash, page)?.map_or(0, |place| place.number);
     let size = usize::try_from(page.size).unwrap_or(usize::MAX);
     let mut answer = Paged { entries: Vec::new(), has_more: false };
-    each(connection, names, filter, after, |number, difference| {
+    each(connection, terms, filter, after, |number, difference| {
         if answer.entries.len() == size {
             answer.has_more = true;
             return false;
@@ -80,11 +87,11 @@ pub(super) fn page(
 /// How much differs of the items that match.
 pub(super) fn counts(
     connection: &Connection,
-    names: &Names,
+    terms: (&Names, &Book),
     filter: &DifferenceFilter,
 ) -> Result<DifferenceCounts> {
     let mut counts = DifferenceCounts::default();
-    each(connection, names, filter, 0, |_, difference| {
+    each(connection, terms, filter, 0, |_, difference| {
         counts.add(&difference);
         true
     })?;
@@ -94,7 +101,7 @@ pub(super) fn counts(
 /// Goes through the differing items behind `after` until `take` says that it is enough.
 fn each(
     connection: &Connection,
-    names: &Names,
+    (names, book): (&Names, &Book),
     filter: &DifferenceFilter,
     after: i64,
     mut take: impl FnMut(Number, ItemDifference) -> bool,
@@ -114,6 +121,7 @@ fn each(
     let mut comparison = Comparison {
         connection,
         names,
+        book,
         between: filter.between,
         sources: Sources::default(),
         is_single: false,
@@ -192,14 +200,13 @@ impl Matching<'_> {
         !self.filter.conditions.is_empty() || self.words.is_some()
     }
 
-    fn matches(&self, side: &Side, row: &ItemRow) -> bool {
+    fn matches(&self, side: &Side, row: &ItemRow, book: &Book) -> bool {
         let is_state = self.filter.states.is_empty()
             || side.state.is_some_and(|state| is_asked_state(self.filter, state));
         if !is_state || !self.is_asking() {
             return is_state;
         }
         let Some(state) = side.state else { return false };
-        let statements: Vec<Statement<'_>> = side.said.iter().map(Said::statement).collect();
         let item = Item {
             id: row.id,
             class: Name::Borrowed(""),
@@ -209,7 +216,7 @@ impl Matching<'_> {
             first_seen: row.first_seen,
             last_seen: row.first_seen,
             revision: Revision(0),
-            attributes: fold(&statements),
+            attributes: side.attributes(book),
         };
         self.filter.conditions.iter().all(|condition| holds(&item, condition))
             && self.words.as_ref().is_none_or(|words| words.are_in(&side.title, &side.said))
@@ -230,9 +237,25 @@ struct Side {
     state: Option<ItemState>,
     title: String,
     said: Vec<Said>,
+    /// What people had fixed then.
+    locks: Vec<Lock>,
+    class: Name,
+    at: At,
 }
 
 impl Side {
+    fn statements(&self) -> Vec<Statement<'_>> {
+        self.said.iter().map(Said::statement).collect()
+    }
+
+    fn rulings(&self) -> Rulings<'_> {
+        Rulings { locks: &self.locks, frozen: &[] }
+    }
+
+    fn attributes(&self, book: &Book) -> BTreeMap<Name, Vec<SourceValue>> {
+        fold_by(book.at(self.at), &self.class, &self.statements(), self.rulings())
+    }
+
     fn is_there(&self) -> bool {
         self.state.is_some_and(|state| state != ItemState::Retired)
     }
@@ -241,6 +264,7 @@ impl Side {
 struct Comparison<'a> {
     connection: &'a Connection,
     names: &'a Names,
+    book: &'a Book,
     between: Between,
     sources: Sources,
     /// Whether one item is asked about: then its relationships are told in both directions.
@@ -270,7 +294,7 @@ impl Comparison<'_> {
         };
         let attributes = match kind {
             DifferenceKind::Created => Vec::new(),
-            _ => attributes(&before.said, &after.said),
+            _ => attributes(&before, &after, self.book),
         };
         let (relations, relations_begun, relations_ended) = self.relations(number)?;
         let is_same = kind == DifferenceKind::Changed
@@ -282,7 +306,7 @@ impl Comparison<'_> {
             return Ok(None);
         }
         let is_matching = matching.is_none_or(|matching| {
-            matching.matches(&after, &row) || matching.matches(&before, &row)
+            matching.matches(&after, &row, self.book) || matching.matches(&before, &row, self.book)
         });
         let difference = ItemDifference {
             id: row.id,
@@ -324,13 +348,28 @@ impl Comparison<'_> {
 
     fn side(&self, number: Number, row: &ItemRow, said: &[Said], then: Timestamp) -> Result<Side> {
         if row.first_seen > then {
-            return Ok(Side { state: None, title: String::new(), said: Vec::new() });
+            return Ok(Side {
+                state: None,
+                title: String::new(),
+                said: Vec::new(),
+                locks: Vec::new(),
+                class: Name::Borrowed(""),
+                at: At::Time(then),
+            });
         }
         let mut said = said_then(self.connection, self.names, said, then)?;
         keep_speaking(&mut said);
         let state = history::state_at(self.connection, number, row.now, then)?;
         let (_, title) = history::last_line(self.connection, number, then)?;
-        Ok(Side { state: Some(state), title: title.unwrap_or_else(|| row.title.clone()), said })
+        let at = At::Time(then);
+        Ok(Side {
+            state: Some(state),
+            title: title.unwrap_or_else(|| row.title.clone()),
+            said,
+            locks: policies::rulings(self.connection, self.names, number, at)?,
+            class: name(self.names, row.class)?,
+            at,
+        })
     }
 
     /// Relationships that hold at one of the moments only, with how many began and ended.
@@ -444,24 +483,29 @@ struct Held {
 }
 
 /// The attributes whose winning value differs.
-fn attributes(before: &[Said], after: &[Said]) -> Vec<AttributeDifference> {
+fn attributes(before: &Side, after: &Side, book: &Book) -> Vec<AttributeDifference> {
     let is_same_word = |(one, other): (&Said, &Said)| {
         one.record.number == other.record.number && one.record.changed_at == other.record.changed_at
     };
-    if before.len() == after.len() && before.iter().zip(after).all(is_same_word) {
+    // One source that says the same, and nothing that was fixed: no rule and no time makes a difference.
+    let is_alone = before.said.len() == 1 && after.said.len() == 1;
+    if is_alone
+        && before.locks == after.locks
+        && before.said.iter().zip(&after.said).all(is_same_word)
+    {
         return Vec::new();
     }
-    let was: Vec<Statement<'_>> = before.iter().map(Said::statement).collect();
-    let is: Vec<Statement<'_>> = after.iter().map(Said::statement).collect();
-    let (was, is) = (winners(&was), winners(&is));
+    let (told_before, told_after) = (before.statements(), after.statements());
+    let was = winners_by(book.at(before.at), &before.class, &told_before, before.rulings());
+    let is = winners_by(book.at(after.at), &after.class, &told_after, after.rulings());
     let mut found: Vec<AttributeDifference> = Vec::new();
     for name in was.keys().chain(is.keys().filter(|name| !was.contains_key(*name))) {
         let (before, after) = (was.get(name), is.get(name));
         if before != after {
             found.push(AttributeDifference {
                 name: (*name).clone(),
-                before: before.map(|value| (*value).clone()),
-                after: after.map(|value| (*value).clone()),
+                before: before.map(|value| Value::clone(value)),
+                after: after.map(|value| Value::clone(value)),
             });
         }
     }

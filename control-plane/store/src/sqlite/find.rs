@@ -7,6 +7,7 @@
 use super::cursor::{Place, cursor, place, question_hash};
 use super::load::name;
 use super::names::Names;
+use super::policies::Book;
 use super::words::Words;
 use super::{assemble, history, state_number, state_of};
 use crate::items::ReadError;
@@ -70,7 +71,7 @@ pub(super) fn most_first(counts: BTreeMap<Name, u64>) -> Vec<(Name, u64)> {
 /// A page of items.
 pub(super) fn find(
     connection: &Connection,
-    names: &Names,
+    terms: (&Names, &Book),
     question: &Question,
     page: &Page,
 ) -> Result<Paged<Item>> {
@@ -80,7 +81,7 @@ pub(super) fn find(
     let mut after = place(hash, page)?;
     let size = usize::try_from(page.size).unwrap_or(usize::MAX);
     let chunk = if question.is_looking() { CHUNK } else { size.saturating_add(1) };
-    let mut search = Search::of(connection, names, question)?;
+    let mut search = Search::of(connection, terms, question)?;
     let mut entries = Vec::new();
     loop {
         let candidates = search.next(after.as_ref(), chunk)?;
@@ -104,12 +105,13 @@ pub(super) fn find(
 /// How many items of each class there are.
 pub(super) fn class_counts(
     connection: &Connection,
-    names: &Names,
+    terms: (&Names, &Book),
     question: &Question,
 ) -> Result<Vec<(Name, u64)>> {
+    let (names, _) = terms;
     question.check()?;
     history::check(connection, question.at)?;
-    let mut search = Search::of(connection, names, question)?;
+    let mut search = Search::of(connection, terms, question)?;
     let mut counts: BTreeMap<Name, u64> = BTreeMap::new();
     if !question.is_looking() {
         let (from, parameters) = search.source(None);
@@ -143,6 +145,7 @@ pub(super) fn class_counts(
 struct Search<'a> {
     connection: &'a Connection,
     names: &'a Names,
+    book: &'a Book,
     question: &'a Question,
     /// The classes in question by name, with their numbers.
     classes: Vec<(Name, u32)>,
@@ -153,7 +156,11 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn of(connection: &'a Connection, names: &'a Names, question: &'a Question) -> Result<Self> {
+    fn of(
+        connection: &'a Connection,
+        (names, book): (&'a Names, &'a Book),
+        question: &'a Question,
+    ) -> Result<Self> {
         let filter = &question.filter;
         let mut classes = Vec::new();
         if filter.classes.is_empty() {
@@ -173,13 +180,24 @@ impl<'a> Search<'a> {
         let words = filter.text.as_deref().filter(|text| !text.trim().is_empty()).map(Words::of);
         let is_hopeless =
             classes.is_empty() || parent == Some(0) || words.as_ref().is_some_and(Words::is_empty);
-        Ok(Self { connection, names, question, classes, parent, words, is_hopeless, looked: 0 })
+        Ok(Self {
+            connection,
+            names,
+            book,
+            question,
+            classes,
+            parent,
+            words,
+            is_hopeless,
+            looked: 0,
+        })
     }
 
     /// The item when it matches what the index could not tell.
     fn look(&mut self, number: Number) -> Result<Option<Item>> {
         self.count_look()?;
-        let found = assemble::whole(self.connection, self.names, number, self.question.at)?;
+        let found =
+            assemble::whole(self.connection, (self.names, self.book), number, self.question.at)?;
         let Some((item, said)) = found else { return Ok(None) };
         let is_found = is_asked_state(&self.question.filter, item.state)
             && self.question.filter.conditions.iter().all(|condition| holds(&item, condition))

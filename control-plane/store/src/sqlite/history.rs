@@ -133,8 +133,9 @@ impl History for SqliteItems {
         id: ItemId,
         between: Between,
     ) -> Result<Option<ItemDifference>> {
+        let book = self.book();
         self.ask(move |connection, names| {
-            super::differences::of_item(connection, names, id, between)
+            super::differences::of_item(connection, (names, &book), id, between)
         })
         .await
     }
@@ -144,17 +145,19 @@ impl History for SqliteItems {
         filter: &DifferenceFilter,
         page: &Page,
     ) -> Result<Paged<ItemDifference>> {
-        let (filter, page) = (filter.clone(), page.clone());
+        let (filter, page, book) = (filter.clone(), page.clone(), self.book());
         self.ask(move |connection, names| {
-            super::differences::page(connection, names, &filter, &page)
+            super::differences::page(connection, (names, &book), &filter, &page)
         })
         .await
     }
 
     async fn difference_counts(&self, filter: &DifferenceFilter) -> Result<DifferenceCounts> {
-        let filter = filter.clone();
-        self.ask(move |connection, names| super::differences::counts(connection, names, &filter))
-            .await
+        let (filter, book) = (filter.clone(), self.book());
+        self.ask(move |connection, names| {
+            super::differences::counts(connection, (names, &book), &filter)
+        })
+        .await
     }
 
     async fn moments(&self, id: ItemId, with_parts: bool, at: At) -> Result<Option<Moments>> {
@@ -162,9 +165,11 @@ impl History for SqliteItems {
     }
 
     async fn neighborhood(&self, around: &Around) -> Result<Option<Neighborhood>> {
-        let around = around.clone();
-        self.ask(move |connection, names| super::around::neighborhood(connection, names, &around))
-            .await
+        let (around, book) = (around.clone(), self.book());
+        self.ask(move |connection, names| {
+            super::around::neighborhood(connection, (names, &book), &around)
+        })
+        .await
     }
 
     async fn is_older(&self, before: Timestamp) -> Result<bool> {

@@ -5,14 +5,15 @@
 use super::names::Names;
 use super::{SqliteItems, signed, unsigned};
 use crate::findings::NamedItem;
-use crate::identity::Identity;
+use crate::identity::{Identity, Why};
 use crate::items::ReadError;
 use crate::observed::CommitError;
 use async_trait::async_trait;
 use model::decision::{
-    AbsorbedRecord, Decision, Number, PossibleRecord, RulesRecord, WishKind, WishRecord,
+    AbsorbedRecord, Decision, LockRecord, Number, PossibleRecord, RulesRecord, WishKind, WishRecord,
 };
-use model::{ItemId, Timestamp};
+use model::query::At;
+use model::{ItemId, Name, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// The tables of this module.
@@ -206,6 +207,27 @@ impl Identity for SqliteItems {
 
     async fn rules(&self, limit: u32) -> std::result::Result<Vec<RulesRecord>, ReadError> {
         Ok(self.database.read(move |connection| rules(connection, limit)).await?)
+    }
+
+    async fn why(
+        &self,
+        id: ItemId,
+        attribute: Name,
+    ) -> std::result::Result<Option<Why>, ReadError> {
+        let book = self.book();
+        self.ask(move |connection, names| {
+            super::why::why(connection, (names, &book), id, &attribute)
+        })
+        .await
+    }
+
+    async fn locks(&self, id: ItemId) -> std::result::Result<Option<Vec<LockRecord>>, ReadError> {
+        self.ask(move |connection, names| {
+            let number = super::assemble::number_of(connection, id)?;
+            let of = |number| super::policies::of_item(connection, names, number, At::Now);
+            Ok(number.map(of).transpose()?)
+        })
+        .await
     }
 
     async fn named(

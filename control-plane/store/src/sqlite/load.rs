@@ -96,6 +96,10 @@ pub(super) fn snapshot(connection: &Connection, names: &Names) -> Result<Snapsho
         wishes: super::identity::wishes(connection)?,
         possible: super::identity::possible(connection)?,
         rules: super::identity::rules(connection, 1)?.pop(),
+        rules_before: super::identity::rules(connection, 2)?.into_iter().nth(1),
+        refolded: super::policies::refolded(connection)?,
+        judged: super::policies::judged(connection)?,
+        locks: super::policies::open(connection, names)?,
         spares: spares(connection, names)?,
     })
 }

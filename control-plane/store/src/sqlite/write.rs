@@ -48,6 +48,7 @@ pub(super) fn apply(
     readings(connection, names, decision)?;
     spool(connection, decision)?;
     findings(connection, decision)?;
+    super::policies::write(connection, names, decision)?;
     super::identity::write(connection, decision)?;
     // Last, so that every name that was numbered on the way is in the same transaction.
     let mut insert =
