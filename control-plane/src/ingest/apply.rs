@@ -15,8 +15,8 @@ use model::{AgentId, Catalog, CoverageStatus, Kind, Name, Observation, SourceId,
 use proto::convert::{self, Names};
 use proto::v1;
 use reconcile::{
-    Comparison, Error, Explanation, HeldError, LockError, Past, Reconciler, Rules, Sight,
-    Simulation, WishError,
+    Comparison, Error, Explanation, HeldError, LockError, Past, Reconciler, Sight, Simulation,
+    WishError,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
