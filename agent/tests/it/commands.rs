@@ -99,7 +99,10 @@ async fn two_agents_do_not_share_a_state_directory() {
     assert!(said.contains("another process"), "{said}");
     agent.until("the first is untouched", |s| s["connection"]["state"] == "connected").await;
     assert!(agent.run(&["spool", "fsck"]).status.success());
-    let runs = agent.run(&["inspect", "runs", "--json"]);
-    let runs: Vec<Value> = serde_json::from_slice(&runs.stdout).unwrap();
-    assert!(runs.iter().any(|run| run["scope"] == "host.accounts" && run["reported"].is_object()));
+    let is_reported = |_: &Value| {
+        let runs = agent.run(&["inspect", "runs", "--json"]);
+        let runs: Vec<Value> = serde_json::from_slice(&runs.stdout).unwrap();
+        runs.iter().any(|run| run["scope"] == "host.accounts" && run["reported"].is_object())
+    };
+    agent.until("the first goes on reporting", is_reported).await;
 }
