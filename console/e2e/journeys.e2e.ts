@@ -505,6 +505,29 @@ test("whoever may not decide is told why", async () => {
   await tab.page.unroute("**/api/v1/can*");
 });
 
+test("what is held is shown with its items, and retiring them asks for their number", async () => {
+  // This machine's agent holds nothing back; the tests of the API do the real thing.
+  const items = ["a", "b", "c"].map((name) => ({ id: `01900000-0000-7000-8000-00000000000${name}`, class: "host", title: `${name}.example.net`, state: "active" }));
+  const held = { id: "1-2", source: { collector: "ssh", target: "lab" }, scope: "hosts", agent_id: "", held_at: new Date().toISOString(), count: 13, of: 15 };
+  await tab.page.route("**/api/v1/held-retirements?*", (route) => route.fulfill({ json: { held_retirements: [held], next_page_token: "" } }));
+  await tab.page.route("**/api/v1/held-retirements/*/items?*", (route) => route.fulfill({ json: { items, total: 13, next_page_token: "" } }));
+  await open("/review?tab=held");
+  await tab.page.getByRole("button", { name: "Show 13 items" }).click();
+  await tab.page.getByRole("link", { name: "c.example.net" }).waitFor();
+  await settle();
+  expect(await tab.accessibility()).toEqual([]);
+  await tab.page.getByRole("button", { name: "Retire now" }).click();
+  const dialog = tab.page.getByRole("dialog");
+  await dialog.getByRole("textbox", { name: "Type 13 to confirm" }).fill("12");
+  expect(await dialog.getByRole("button", { name: "Retire now" }).isDisabled()).toBe(true);
+  await dialog.getByRole("textbox").fill("13");
+  expect(await dialog.getByRole("button", { name: "Retire now" }).isDisabled()).toBe(false);
+  expect(await tab.accessibility()).toEqual([]);
+  await tab.page.keyboard.press("Escape");
+  await tab.page.unroute("**/api/v1/held-retirements?*");
+  await tab.page.unroute("**/api/v1/held-retirements/*/items?*");
+});
+
 test("an item says why it is one, and is divided and made whole again there", async () => {
   await applyRules('version = "as built in"\n');
   await until("the machine is one host again", 30_000, async () => {
