@@ -30,6 +30,8 @@ pub(crate) struct Answer {
     pub(crate) body: Value,
     /// Value of the session cookie.
     pub(crate) session: Option<String>,
+    /// Where what was asked for is now.
+    moved_to: Option<String>,
 }
 
 impl Client {
@@ -46,7 +48,12 @@ impl Client {
     /// Asks for a path.
     pub(crate) async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Value, Error> {
         let path = with_query(path, query);
-        Ok(self.send(Method::GET, &path, None).await?.body)
+        let answer = self.send(Method::GET, &path, None).await?;
+        // The id of a merged item leads to what is left, and never elsewhere.
+        match answer.moved_to {
+            Some(path) => Ok(self.send(Method::GET, &path, None).await?.body),
+            None => Ok(answer.body),
+        }
     }
 
     /// Sends a request with a JSON body.
@@ -74,17 +81,21 @@ impl Client {
             .iter()
             .filter_map(|cookie| cookie.to_str().ok())
             .find_map(session_of);
+        let moved_to = moved_to(&parts);
+        if moved_to.is_some() {
+            return Ok(Answer { body: Value::Null, session, moved_to });
+        }
         if !parts.status.is_success() {
             return Err(refusal(parts.status, &bytes));
         }
         if bytes.is_empty() {
-            return Ok(Answer { body: Value::Null, session });
+            return Ok(Answer { body: Value::Null, session, moved_to: None });
         }
         let body = serde_json::from_slice(&bytes).map_err(|error| Error::Malformed {
             url,
             reason: format!("it is no JSON ({error})"),
         })?;
-        Ok(Answer { body, session })
+        Ok(Answer { body, session, moved_to: None })
     }
 
     fn request(
@@ -151,6 +162,15 @@ impl Client {
     }
 }
 
+/// The path that an answer leads to: of this control plane's interface, never of another place.
+fn moved_to(parts: &http::response::Parts) -> Option<String> {
+    if parts.status != StatusCode::TEMPORARY_REDIRECT {
+        return None;
+    }
+    let path = parts.headers.get(header::LOCATION)?.to_str().ok()?;
+    path.starts_with("/api/").then(|| path.to_owned())
+}
+
 fn session_of(cookie: &str) -> Option<String> {
     let value = cookie.strip_prefix("dharma_session=")?.split(';').next()?;
     (!value.is_empty()).then(|| value.to_owned())
@@ -200,6 +220,19 @@ mod tests {
             &[("text", "a&state=x y/é".to_owned()), ("class", "host".to_owned())],
         );
         assert_eq!(path, "/api/v1/items?text=a%26state%3Dx%20y%2F%C3%A9&class=host");
+    }
+
+    #[test]
+    fn an_answer_leads_to_the_same_control_plane_or_nowhere() {
+        let leads = |status: u16, location: &str| {
+            let answer = http::Response::builder().status(status).header("location", location);
+            moved_to(&answer.body(()).unwrap().into_parts().0)
+        };
+        assert_eq!(leads(307, "/api/v1/items/a").as_deref(), Some("/api/v1/items/a"));
+        for elsewhere in ["https://example.net/api/", "//example.net/api/", "api/v1/items/a"] {
+            assert_eq!(leads(307, elsewhere), None, "{elsewhere}");
+        }
+        assert_eq!(leads(200, "/api/v1/items/a"), None);
     }
 
     #[test]

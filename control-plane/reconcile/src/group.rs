@@ -135,13 +135,24 @@ pub(crate) fn group(
         by_key: HashMap::new(),
         pairs: BinaryHeap::new(),
     };
+    let mut alike: BTreeMap<Vec<(KeyType, u64)>, Vec<u64>> = BTreeMap::new();
+    let mut others = Vec::new();
     for natives in joined_by_wish(members, wishes) {
         let keys: BTreeSet<(KeyType, u64)> = natives
             .iter()
             .filter_map(|native| members.get(native))
             .flat_map(|keys| keys.iter().copied())
             .collect();
-        work.add(natives, keys.into_iter().collect());
+        let keys: Vec<(KeyType, u64)> = keys.into_iter().collect();
+        if natives.iter().any(|native| wishes.cannot(*native).next().is_some()) {
+            others.push((natives, keys));
+        } else {
+            alike.entry(keys).or_default().extend(natives);
+        }
+    }
+    work.add_alike(alike, members);
+    for (natives, keys) in others {
+        work.add(natives, keys);
     }
     work.join();
     work.result()
@@ -149,9 +160,18 @@ pub(crate) fn group(
 
 /// The sightings that people said are one, as sorted groups; everything else alone.
 fn joined_by_wish(members: &BTreeMap<u64, &KeySet>, wishes: &Wishes) -> Vec<Vec<u64>> {
+    let natives: Vec<u64> = members.keys().copied().collect();
+    joined_by_wish_among(&natives, members, wishes)
+}
+
+fn joined_by_wish_among(
+    natives: &[u64],
+    members: &BTreeMap<u64, &KeySet>,
+    wishes: &Wishes,
+) -> Vec<Vec<u64>> {
     let mut taken: BTreeSet<u64> = BTreeSet::new();
     let mut groups = Vec::new();
-    for native in members.keys() {
+    for native in natives {
         if !taken.insert(*native) {
             continue;
         }
@@ -172,6 +192,27 @@ fn joined_by_wish(members: &BTreeMap<u64, &KeySet>, wishes: &Wishes) -> Vec<Vec<
 }
 
 impl Work<'_> {
+    /// Adds sightings that carry the same keys as one cluster, where these are enough. They would be joined anyway, for
+    /// nothing that either is joined with tells them apart; a crowd of them would cost each pair.
+    fn add_alike(
+        &mut self,
+        alike: BTreeMap<Vec<(KeyType, u64)>, Vec<u64>>,
+        members: &BTreeMap<u64, &KeySet>,
+    ) {
+        for (keys, mut natives) in alike {
+            natives.sort_unstable();
+            let is_enough = natives.len() > 1
+                && score(self.rules, (&keys, &keys), self.frequency) >= self.rules.link_at;
+            if natives.len() == 1 || is_enough {
+                self.add(natives, keys);
+                continue;
+            }
+            for native in joined_by_wish_among(&natives, members, self.wishes) {
+                self.add(native, keys.clone());
+            }
+        }
+    }
+
     /// Adds a cluster and its pairs with those that share a value with it.
     fn add(&mut self, natives: Vec<u64>, keys: Vec<(KeyType, u64)>) {
         let index = self.clusters.len();

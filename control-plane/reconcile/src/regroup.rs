@@ -228,27 +228,35 @@ impl Reconciler {
         let mut frequencies = Frequencies::new(&self.index, class);
         let mut found = BTreeSet::from([native]);
         let mut open = vec![native];
+        // Values all of whose holders are found: nobody has to look through them again.
+        let mut exhausted: HashSet<u64> = HashSet::new();
         while let Some(one) = open.pop() {
             let keys = self.index.keys.of(one);
             let mut looked_at: BTreeSet<u64> = BTreeSet::new();
             for (key_type, hash) in keys {
                 let Some(holders) = self.index.keys.holders(*hash) else { continue };
-                if holders.len() < 2 || holders.len() > holders_max(*key_type) {
+                let is_useless = holders.len() < 2 || holders.len() > holders_max(*key_type);
+                if is_useless || exhausted.contains(hash) {
                     continue;
                 }
+                let mut are_all_found = true;
                 for other in holders.iter() {
-                    if found.contains(&other)
-                        || !looked_at.insert(other)
-                        || self.index.class_of_sighting(other) != Some(class)
+                    if found.contains(&other) || self.index.class_of_sighting(other) != Some(class)
                     {
                         continue;
                     }
-                    let theirs = self.index.keys.of(other);
-                    let bits = connection(rules, (keys, theirs), &mut frequencies);
-                    if bits >= edge_bits {
+                    let is_connected = looked_at.insert(other) && {
+                        let theirs = self.index.keys.of(other);
+                        connection(rules, (keys, theirs), &mut frequencies) >= edge_bits
+                    };
+                    if is_connected {
                         found.insert(other);
                         open.push(other);
                     }
+                    are_all_found &= is_connected;
+                }
+                if are_all_found {
+                    exhausted.insert(*hash);
                 }
             }
             for other in self.wishes.must(one) {

@@ -29,5 +29,8 @@ pub(crate) fn graph_of(snapshot: &Snapshot) -> Graph {
     for relation in &snapshot.relations {
         builder.relation(relation.from, &relation.verb, relation.to);
     }
+    for absorbed in &snapshot.absorbed {
+        builder.lead(absorbed.item, absorbed.into);
+    }
     builder.finish()
 }

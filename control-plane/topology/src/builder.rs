@@ -48,6 +48,11 @@ impl Builder {
         self.graph.know_spare(observation, item, Some(spare));
     }
 
+    /// An item whose id leads to another one.
+    pub fn lead(&mut self, item: Number, into: Number) {
+        self.graph.lead(item, into);
+    }
+
     /// A statement of a relationship.
     pub fn relation(&mut self, from: Number, verb: &Name, to: Number) {
         let verb = self.graph.verb_of(verb);

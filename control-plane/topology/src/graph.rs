@@ -29,6 +29,9 @@ const STATE_BITS: u32 = 2;
 /// The mark of a number without an item.
 const NO_ITEM: u32 = u32::MAX;
 
+/// Steps from a merged item to what is left; far more than items are ever joined in a row.
+const LEADS_MAX: usize = 64;
+
 /// Names with numbers, in the order in which they came.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
@@ -101,6 +104,8 @@ pub struct Graph {
     /// Relationships that are stated more than once, with how often beyond that.
     repeated: HashMap<Stated, u32>,
     numbers: HashMap<ItemId, Number>,
+    /// Where the ids of merged items lead to.
+    leads: HashMap<Number, Number>,
     pub(crate) classes: Names,
     verbs: Names,
     /// What a failure does, by kind of relation.
@@ -122,6 +127,7 @@ impl Default for Graph {
             adjacency: Adjacency::default(),
             repeated: HashMap::new(),
             numbers: HashMap::new(),
+            leads: HashMap::new(),
             classes: Names::default(),
             verbs: Names::default(),
             flags: Vec::new(),
@@ -345,6 +351,12 @@ impl Graph {
             let spare = relationships::spare(&record.seen.class, facts).filter(|_| is_present);
             self.know_spare(record.number, record.item, spare);
         }
+        for item in &decision.revived {
+            self.leads.remove(item);
+        }
+        for absorbed in &decision.absorbed {
+            self.lead(absorbed.item, absorbed.into);
+        }
         // In the order of the store: ends first.
         for end in &decision.relations_ended {
             self.unrelate(end.from, &end.verb, end.to);
@@ -357,7 +369,7 @@ impl Graph {
     /// How many items there are, retired ones included.
     #[must_use]
     pub fn items_count(&self) -> usize {
-        self.numbers.len()
+        self.numbers.len().saturating_sub(self.leads.len())
     }
 
     /// How many relationships there are, parts included.
@@ -366,10 +378,22 @@ impl Graph {
         self.relations_count
     }
 
-    /// The number of an item.
+    /// The number of an item; the id of a merged one gives what is left.
     #[must_use]
     pub fn number(&self, id: ItemId) -> Option<Number> {
-        self.numbers.get(&id).copied()
+        let mut number = self.numbers.get(&id).copied()?;
+        for _ in 0..LEADS_MAX {
+            match self.leads.get(&number) {
+                Some(into) => number = *into,
+                None => break,
+            }
+        }
+        Some(number)
+    }
+
+    /// Lets the id of a merged item lead to another item.
+    pub(crate) fn lead(&mut self, item: Number, into: Number) {
+        self.leads.insert(item, into);
     }
 
     /// The id of a number.
@@ -496,6 +520,7 @@ impl Graph {
         [
             items,
             table::<ItemId, Number>(self.numbers.capacity()),
+            table::<Number, Number>(self.leads.capacity()),
             table::<Stated, u32>(self.repeated.capacity()),
             self.spares.memory_bytes(),
             self.adjacency.memory_bytes(),

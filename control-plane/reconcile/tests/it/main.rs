@@ -6,6 +6,7 @@
 )]
 
 mod estate;
+mod hostile;
 mod life;
 mod network;
 mod order;

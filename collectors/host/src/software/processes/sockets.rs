@@ -114,13 +114,16 @@ pub(super) struct Line {
 pub(super) fn read(proc: &Directory, table: &Table, is_live: bool) -> SocketTable {
     let mut sockets = SocketTable::default();
     let mut seen: BTreeMap<Namespace, u32> = BTreeMap::new();
+    let mut used: BTreeSet<String> = BTreeSet::new();
     for process in table.processes.iter().filter(|process| !process.is_kernel) {
         if seen.len() >= NAMESPACES_MAX && !seen.contains_key(&process.namespace) {
             sockets.is_cut = true;
             continue;
         }
         seen.entry(process.namespace).or_insert_with(|| {
-            sockets.labels.insert(process.namespace, label(process.namespace, process));
+            let label = unused(&used, label(process.namespace, process));
+            used.insert(label.clone());
+            sockets.labels.insert(process.namespace, label);
             process.pid
         });
     }
@@ -167,11 +170,23 @@ fn asked(table: &Table, seen: &BTreeMap<Namespace, u32>) -> BTreeMap<Namespace, 
     answers
 }
 
+/// A label that no other namespace has: several in which the same program runs are numbered, by their first processes.
+fn unused(used: &BTreeSet<String>, label: String) -> String {
+    if !used.contains(&label) {
+        return label;
+    }
+    let mut numbered =
+        (2..=NAMESPACES_MAX.saturating_add(1)).map(|count| format!("{label} {count}"));
+    numbered.find(|label| !used.contains(label)).unwrap_or(label)
+}
+
 fn label(namespace: Namespace, first: &super::table::Process) -> String {
     if namespace == Namespace::HOST {
         return "host".to_owned();
     }
-    if first.owner.name.is_empty() { first.program.name.clone() } else { first.owner.name.clone() }
+    let name = if first.owner.name.is_empty() { &first.program.name } else { &first.owner.name };
+    // A program may be called like the host's own namespace.
+    if name == "host" { "host (program)".to_owned() } else { name.to_string() }
 }
 
 fn ephemeral_ports(proc: &Directory, buffer: &mut Vec<u8>) -> (u16, u16) {
@@ -362,6 +377,16 @@ mod tests {
         let line = parse_line(line).unwrap();
         assert_eq!(line.local.0, "2001:db8::1".parse::<IpAddr>().unwrap());
         assert_eq!(plain(line.remote.0), "192.168.0.10".parse::<IpAddr>().unwrap());
+    }
+
+    #[test]
+    fn namespaces_of_one_program_are_told_apart() {
+        let mut used = BTreeSet::new();
+        for expected in ["web", "web 2", "web 3"] {
+            let label = unused(&used, "web".to_owned());
+            assert_eq!(label, expected);
+            used.insert(label);
+        }
     }
 
     #[test]
