@@ -131,7 +131,7 @@ async fn a_caller_is_told_what_they_may_and_what_is_missing() {
     assert_eq!(all.headers["cache-control"], "no-store");
     let all = all.json();
     let actions = all["actions"].as_array().unwrap();
-    assert_eq!(actions.len(), 8);
+    assert_eq!(actions.len(), 9);
     assert!(actions.iter().all(|one| one["is_allowed"] == true && one.get("reason").is_none()));
 
     let reader = rig.token(&admin, &["read"]).await;
