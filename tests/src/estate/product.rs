@@ -4,7 +4,8 @@
 
 use super::{Class, Sighting, site_name};
 use model::decision::{Decision, Number, ObservationRecord, ObservationWrite, RelationRecord};
-use model::fold::{Statement, fold};
+use model::fold::{Rulings, Statement, fold_by};
+use model::policy::Policies;
 use model::run::ContentHash;
 use model::{AgentId, Catalog, ItemId, Name, SourceId, Timestamp};
 use reconcile::{Error, Past, Reconciler, Rules, Sight};
@@ -102,11 +103,13 @@ impl Memory {
                         facts: &record.seen.facts,
                         first_seen: record.first_seen,
                         since: &record.since,
-                        confirmed_at: record.seen_at,
+                        confirmed_at: record.seen_at.max(record.changed_at),
                     })
                 })
                 .collect();
-            let values: Vec<String> = fold(&statements)
+            let class = records.first().map_or("", |record| record.seen.class.as_ref());
+            let folded = fold_by(Policies::built_in(), class, &statements, Rulings::NONE);
+            let values: Vec<String> = folded
                 .iter()
                 .filter_map(|(name, values)| values.first().map(|won| (name, won)))
                 .map(|(name, won)| format!("{name}={:?} by {}", won.value, won.provenance.source))
