@@ -95,6 +95,23 @@ impl Reconciler {
         (old != new).then_some(new)
     }
 
+    /// Which winning values differ between two sets of observations of an item, by the policies that are live; nothing
+    /// of it is noted.
+    pub(crate) fn differing_values(
+        &self,
+        item: Number,
+        before: &[ObservationRecord],
+        after: &[ObservationRecord],
+    ) -> Vec<ChangeWhat> {
+        let (locks_before, locks_after) = (self.locks_of(before), self.locks_of(after));
+        let name = self.index.class_of(item).map_or("", |class| class.as_ref());
+        let (was, told) = (self.statements_as_judged(item, before), self.statements(after));
+        let rulings = |locks| Rulings { locks, frozen: &[] };
+        let was = winners_by(self.values.live(), name, &was, rulings(&locks_before));
+        let is = winners_by(self.values.live(), name, &told, rulings(&locks_after));
+        differences(&was, &is)
+    }
+
     /// The title that an item has by these observations.
     pub(crate) fn title_now(&self, item: Number, records: &[ObservationRecord]) -> String {
         let name = self.index.class_of(item).map_or("", |class| class.as_ref());

@@ -5,7 +5,6 @@
 //!
 //! Deliberately not here: what follows for parts and relationships, which go where their sightings go.
 
-use crate::change::Word;
 use crate::{Error, Past, Reconciler, WishError, Wished};
 use model::decision::{ChangeWhat, Number, ObservationRecord};
 use model::{Name, Value};
@@ -186,16 +185,13 @@ impl Reconciler {
 
     /// Which winning values differ; nothing of it is noted.
     fn differences_of(
-        &mut self,
+        &self,
         item: Number,
         before: &[ObservationRecord],
         after: &[ObservationRecord],
     ) -> Vec<WinnerChange> {
-        let noted = self.decision.changes.len();
-        let word = Word { item, source: 0, at: self.decision.recorded_at };
-        self.note_differences(word, before, after);
-        let changes = self.decision.changes.split_off(noted);
-        let found = changes.into_iter().filter_map(|change| match change.what {
+        let changes = self.differing_values(item, before, after).into_iter();
+        let found = changes.filter_map(|change| match change {
             ChangeWhat::Attribute { name, before, after } => {
                 Some(WinnerChange { name, before, after })
             }
