@@ -15,6 +15,7 @@ use crate::process::Process;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 /// TCP ports that accept at every address of the network and at the slow host.
@@ -41,6 +42,9 @@ pub const SLOW_HOST: &str = "10.98.0.1";
 /// How long its answers take.
 pub const SLOW: Duration = Duration::from_millis(800);
 
+/// Networks that this process started.
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
 /// How long programs of the lab have to be ready.
 const READY_LIMIT: Duration = Duration::from_secs(20);
 
@@ -59,7 +63,9 @@ impl Lab {
     /// # Errors
     /// When this is not root, or a tool is missing.
     pub async fn start(binary: &Path) -> Result<Self> {
-        let prefix = format!("sweep-{}", std::process::id());
+        // Several tests of one process have a network each.
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let prefix = format!("sweep-{}-{number}", std::process::id());
         let mut lab = Self {
             prefix,
             binary: binary.to_owned(),
@@ -142,7 +148,7 @@ impl Lab {
     /// When nftables cannot be had.
     pub fn accept_everything(&self, network: &str) -> Result<()> {
         let rules = format!(
-            "table ip answering {{ chain arriving {{ type nat hook prerouting priority -100; ip daddr {network} meta l4proto tcp redirect to :80 }} }}"
+            "table ip answering {{\nchain arriving {{\ntype nat hook prerouting priority -100;\nip daddr {network} meta l4proto tcp redirect to :80\n}}\n}}\n"
         );
         self.nft("b", &rules)
     }
