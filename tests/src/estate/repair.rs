@@ -114,7 +114,9 @@ impl Case {
 
     /// Two records of one host that share nothing, and the agent that knows both.
     fn missed(&self) -> (Vec<Sighting>, Sighting, bool) {
-        let installation = self.installation().to_vec();
+        // What clones share is never enough alone, so that the name is needed too.
+        let mut installation = self.installation().to_vec();
+        installation.push((KeyType::Fqdn, format!("missed-{}.example.net", self.trial)));
         let hardware = vec![self.uuid(0), self.mac(0)];
         let all = installation.iter().chain(&hardware).cloned().collect();
         let before = vec![self.seen("ssh", 0, installation), self.seen("hypervisor", 1, hardware)];
